@@ -1,0 +1,27 @@
+// Numbers by which the agent knows its own in the kernel. It deletes only what bears them.
+#pragma once
+
+#include <cstdint>
+
+namespace stronghost {
+
+// RTA_PROTOCOL and FRA_PROTOCOL of every route and rule that the agent adds ('S').
+constexpr uint8_t kRouteProtocol = 83;
+
+// Link group (IFLA_GROUP) of the members, so that rules can suppress routes through them.
+constexpr uint32_t kLinkGroup = 5300;
+
+// Routing table of a home: kTableBase + its home index (5301 to 5555).
+constexpr uint32_t kTableBase = 5300;
+
+// `from ADDRESS lookup main suppress_prefixlength 0 suppress_ifgroup 5300`: connected routes that
+// don't lead through a member (containers) come first.
+constexpr uint32_t kRulePriorityMain = 5300;
+// `from ADDRESS lookup <table of the home>`.
+constexpr uint32_t kRulePriorityHome = 5301;
+
+// Rules cost the kernel a walk per route look-up: past this many addresses of one family in all,
+// the rest has no rules of its own and relies on steering alone.
+constexpr int kRuleAddressLimit = 256;
+
+}  // namespace stronghost

@@ -1,0 +1,88 @@
+/*
+ * deliver: tc ingress of every member. Does guard's work where XDP is off, and carries what arrived
+ * on a stand-in into the ingress of its home, so that the stack sees it arrive there.
+ */
+#include "bpf/lib/account.h"
+#include "bpf/lib/ingress.h"
+#include "bpf/lib/mark.h"
+#include "bpf/lib/rewrite.h"
+
+static __always_inline int end(struct __sk_buff *skb, __u32 nic_home, enum sh_verdict verdict,
+			       int action)
+{
+	account(nic_home, verdict, skb->len);
+	return action;
+}
+
+static __always_inline bool guarded(const struct sh_nic *nic, const struct __sk_buff *skb)
+{
+	return (nic->flags & (SH_NIC_XDP_NATIVE | SH_NIC_VLAN_CHILDREN)) == SH_NIC_XDP_NATIVE &&
+	       (skb->protocol == bpf_htons(ETH_P_IP) || skb->protocol == bpf_htons(ETH_P_IPV6) ||
+		skb->protocol == bpf_htons(ETH_P_ARP));
+}
+
+static __always_inline int deliver_to(struct __sk_buff *skb, const struct sh_nic *nic, __u32 index,
+				      enum sh_verdict verdict)
+{
+	struct sh_home *home = home_at(index);
+
+	if (!home || !rewrite_destination(skb, home))
+		return end(skb, nic->home, SH_IN_ERROR, SH_DROP);
+	set_mark(skb, MARK_IN, index, 0);
+	return end(skb, nic->home, verdict, bpf_redirect(home->ifindex, BPF_F_INGRESS));
+}
+
+/*
+ * Broadcast and multicast that nobody owns (router advertisements, membership queries, subnet
+ * broadcasts) reach every home that this NIC carries.
+ */
+static __always_inline void clone_into_homes(struct __sk_buff *skb, __u32 start)
+{
+	__u32 index = start, ifindex = skb->ifindex, i;
+	struct sh_home *home;
+
+	for (i = 0; i < SH_GROUP_MAX; i++) {
+		home = home_at(index);
+		if (!home)
+			break;
+		if (home->ifindex != ifindex && path_of(home).wire == ifindex) {
+			set_mark(skb, MARK_IN, index, 0);
+			bpf_clone_redirect(skb, home->ifindex, BPF_F_INGRESS);
+		}
+		index = home->next;
+		if (index == start)
+			break;
+	}
+	/* The original goes on here: nobody may see the mark. */
+	clear_mark(skb);
+}
+
+SEC("tc")
+int sh_deliver(struct __sk_buff *skb)
+{
+	struct mark mark = take_mark(skb, MARK_IN);
+	struct sh_nic *nic = nic_of(skb->ifindex);
+	struct ingress in = {};
+
+	if (!nic)
+		return end(skb, SH_HOME_NONE, SH_NOT_MANAGED, SH_PASS);
+	if (mark.home)
+		return end(skb, nic->home, SH_IN_HOME, SH_PASS);
+	if (skb->vlan_present)
+		return end(skb, nic->home, SH_IN_UNTOUCHED, SH_PASS);
+	if (guarded(nic, skb) && !carries_others(nic->home, skb->ifindex))
+		return end(skb, nic->home, SH_IN_PASS, SH_PASS);
+	pull_headers(skb);
+	decide_ingress(&in, (void *)(long)skb->data, (void *)(long)skb->data_end, nic,
+		       skb->ifindex);
+	if (in.to == TO_GROUP && !in.owned && in.verdict >= SH_IN_PASS && in.verdict != SH_IN_ECHO)
+		clone_into_homes(skb, nic->home);
+	if (is_drop(in.verdict))
+		return end(skb, nic->home, in.verdict, SH_DROP);
+	if (in.verdict == SH_IN_DELIVER ||
+	    (in.verdict == SH_IN_LINGER && in.home != nic->home))
+		return deliver_to(skb, nic, in.home, in.verdict);
+	return end(skb, nic->home, in.verdict, SH_PASS);
+}
+
+char _license[] SEC("license") = "GPL";

@@ -1,0 +1,73 @@
+/*
+ * The second look-up and the flip: which NIC carries a home now, and what happens in the moment in
+ * which that NIC turns out to have no carrier.
+ */
+#ifndef STRONGHOST_BPF_WIRE_H
+#define STRONGHOST_BPF_WIRE_H
+
+#include "bpf/lib/maps.h"
+
+/* Set by the agent before load: the kernel has bpf_cast_to_kern_ctx(). */
+extern const volatile bool sh_can_read_carrier;
+
+union path_word {
+	struct sh_path path;
+	__u64 word;
+};
+
+/* Wire and backup as they stand together. */
+static __always_inline struct sh_path path_of(const struct sh_home *home)
+{
+	union path_word both;
+
+	both.word = READ_ONCE(*(const __u64 *)&home->path);
+	return both.path;
+}
+
+/* Whether the NIC that the packet is about to leave by has lost its carrier. */
+static __always_inline bool carrier_lost(struct __sk_buff *skb)
+{
+	struct sk_buff *kernel_skb;
+
+	if (!sh_can_read_carrier)
+		return false;
+	kernel_skb = bpf_cast_to_kern_ctx(skb);
+	return kernel_skb->dev->state & (1UL << SH_LINK_STATE_NOCARRIER);
+}
+
+static __always_inline void report_flip(__u32 home, __u32 from, __u32 to)
+{
+	struct sh_event *event = bpf_ringbuf_reserve(&sh_events, sizeof(*event), 0);
+
+	if (!event)
+		return;
+	__builtin_memset(event, 0, sizeof(*event));
+	event->time_ns = bpf_ktime_get_ns();
+	event->type = SH_EVENT_FLIP;
+	event->home = home;
+	event->ifindex = from;
+	event->to = to;
+	bpf_ringbuf_submit(event, 0);
+}
+
+/*
+ * `from` carries the home and is dead: the backup takes over. Returns the wire in force afterwards,
+ * which may be another CPU's or the agent's choice, or `from` when there is no backup.
+ */
+static __always_inline __u32 flip(struct sh_home *home, __u32 index, __u32 from)
+{
+	union path_word old, new, seen;
+
+	old.path = path_of(home);
+	if (old.path.wire != from || !old.path.backup || old.path.backup == from)
+		return old.path.wire;
+	new.path.wire = old.path.backup;
+	new.path.backup = 0;
+	seen.word = __sync_val_compare_and_swap((__u64 *)&home->path, old.word, new.word);
+	if (seen.word != old.word)
+		return seen.path.wire;
+	report_flip(index, from, new.path.wire);
+	return new.path.wire;
+}
+
+#endif
