@@ -1,0 +1,73 @@
+// The configuration as plain values: what stronghost.toml(5) says, after defaults, before the
+// machine is looked at. Names are the TOML keys.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "agent/base/net_types.h"
+
+namespace stronghost {
+
+enum class HostModel { kStrong, kWeak };
+enum class MacMode { kAuto, kFollow, kStay };
+enum class XdpMode { kAuto, kNative, kGeneric, kOff };
+enum class TcMode { kAuto, kTcx, kClsact };
+enum class ProbeMode { kOff, kOnSuspicion, kAlways };
+
+// A managed address written down by the user; it is added to its home when it is missing there.
+struct AddressConfig {
+  IpPrefix ip;
+  std::string home;  // NIC name, a member of the group
+  std::optional<IpAddress> gateway;
+
+  bool operator==(const AddressConfig&) const = default;
+};
+
+struct DetectConfig {
+  absl::Duration carrier_poll = absl::Milliseconds(2);
+  ProbeMode probe = ProbeMode::kOnSuspicion;
+  std::vector<IpAddress> probe_targets;
+
+  bool operator==(const DetectConfig&) const = default;
+};
+
+// NICs of one layer-2 segment. `nics` keeps the order of the file: it is the order of preference
+// among equals. `standby` names members of `nics` (or further ones) that carry nothing until a
+// failure.
+struct GroupConfig {
+  std::string name;
+  std::vector<std::string> nics;
+  std::vector<std::string> standby;
+  bool adopt = true;
+  MacMode mac = MacMode::kAuto;
+  XdpMode xdp = XdpMode::kAuto;
+  std::vector<IpAddress> gateways;
+  absl::Duration failback = absl::Seconds(5);                // InfiniteDuration: "never"
+  absl::Duration relocate_after = absl::InfiniteDuration();  // InfiniteDuration: "never"
+  bool policy_rules = true;
+  DetectConfig detect;
+  std::vector<AddressConfig> addresses;
+
+  // All members, `nics` first, then those of `standby` that `nics` does not name.
+  [[nodiscard]] std::vector<std::string> Members() const;
+  [[nodiscard]] bool IsStandby(const std::string& nic) const;
+
+  bool operator==(const GroupConfig&) const = default;
+};
+
+struct Config {
+  std::string socket = "/run/stronghost/stronghost.sock";
+  std::string pin_dir = "/sys/fs/bpf/stronghost";
+  std::string state_dir = "/var/lib/stronghost";
+  std::string metrics = "127.0.0.1:9842";  // "": off
+  HostModel host_model = HostModel::kStrong;
+  TcMode tc = TcMode::kAuto;
+  std::vector<GroupConfig> groups;
+
+  bool operator==(const Config&) const = default;
+};
+
+}  // namespace stronghost

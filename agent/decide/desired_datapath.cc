@@ -1,0 +1,115 @@
+// What the BPF maps should hold: homes in rings, addresses with their owners.
+#include <linux/if_addr.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "agent/decide/decide.h"
+
+namespace stronghost {
+namespace {
+
+bool HasVlanChildren(const Facts& facts, IfIndex link) {
+  return std::any_of(facts.links.begin(), facts.links.end(), [link](const auto& entry) {
+    return entry.second.kind == "vlan" && entry.second.parent == link;
+  });
+}
+
+HomeState MakeHome(const DecideInput& input, const Member& member, const HomeMemory& memory) {
+  return {.index = member.home,
+          .link = member.link->index,
+          .name = member.name,
+          .mac = member.link->mac,
+          .group = member.group_number,
+          .stay = member.stay,
+          .weak = input.config.host_model == HostModel::kWeak,
+          .path = memory.path,
+          .linger = memory.linger,
+          .carrier = member.link->carrier && member.link->admin_up,
+          .drained = member.state == NicState::kDrained,
+          .vlan_children = HasVlanChildren(input.facts, member.link->index)};
+}
+
+void TieRings(DatapathState& state) {
+  absl::btree_map<uint32_t, std::vector<HomeState*>> groups;
+  for (auto& [index, home] : state.homes) {
+    groups[home.group].push_back(&home);
+  }
+  for (auto& [number, ring] : groups) {
+    for (size_t i = 0; i < ring.size(); ++i) {
+      ring[i]->next = ring[(i + 1) % ring.size()]->index;
+    }
+  }
+}
+
+AddressKey KeyOf(const IpAddress& ip, IfIndex link) {
+  return {ip, ip.IsLinkLocal() ? link : IfIndex::kNone};
+}
+
+bool Manageable(const IpAddress& ip) {
+  return !ip.IsUnspecified() && !ip.IsMulticast() && !ip.IsLoopback();
+}
+
+class AddressTable {
+ public:
+  AddressTable(DatapathState& state, std::vector<std::string>& problems)
+      : state_(state), problems_(problems) {}
+
+  void Add(const IpAddress& ip, const Member& member) {
+    if (!Manageable(ip)) {
+      return;
+    }
+    const auto [it, added] =
+        state_.addresses.try_emplace(KeyOf(ip, member.link->index), member.home);
+    if (!added && it->second != member.home) {
+      problems_.push_back(absl::StrCat(ip.ToString(), " is on ", member.name, " as well as on ",
+                                       state_.homes[it->second].name,
+                                       ", which keeps it; remove it from ", member.name));
+    }
+  }
+
+ private:
+  DatapathState& state_;
+  std::vector<std::string>& problems_;
+};
+
+}  // namespace
+
+DatapathState DesiredDatapath(const DecideInput& input, const std::vector<Member>& members,
+                              const Memory& memory, std::vector<std::string>& problems) {
+  DatapathState state;
+  for (const Member& member : members) {
+    if (member.home != HomeIndex::kNone) {
+      state.homes[member.home] = MakeHome(input, member, memory.at(member.home));
+    }
+  }
+  TieRings(state);
+
+  // What the configuration says comes first: an address found elsewhere as well is the stray.
+  AddressTable table(state, problems);
+  for (const Member& member : members) {
+    if (member.home == HomeIndex::kNone) {
+      continue;
+    }
+    for (const AddressConfig& address : member.group->addresses) {
+      if (address.home == member.name) {
+        table.Add(address.ip.address, member);
+      }
+    }
+  }
+  for (const Member& member : members) {
+    if (member.home == HomeIndex::kNone) {
+      continue;
+    }
+    for (const AddressFact& fact : input.facts.addresses) {
+      // A member's link-local addresses are always managed: ND needs them on the stand-in.
+      if (fact.link == member.link->index &&
+          (member.group->adopt || fact.ip.address.IsLinkLocal())) {
+        table.Add(fact.ip.address, member);
+      }
+    }
+  }
+  return state;
+}
+
+}  // namespace stronghost

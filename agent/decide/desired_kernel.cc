@@ -1,0 +1,241 @@
+// What the rest of the kernel should hold: routes and rules that agree with steering, the knobs
+// that keep a dead home's neighbours and routes, and the MACs that members accept for siblings.
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "agent/base/ids.h"
+#include "agent/decide/decide.h"
+
+namespace stronghost {
+namespace {
+
+uint32_t TableOf(HomeIndex home) {
+  return kTableBase + ToInt(home);
+}
+
+class KernelBuilder {
+ public:
+  KernelBuilder(const DecideInput& input, const std::vector<Member>& members,
+                const DatapathState& datapath, std::vector<std::string>& problems)
+      : input_(input), members_(members), datapath_(datapath), problems_(problems) {}
+
+  KernelState Build() {
+    for (const Member& member : members_) {
+      if (member.home == HomeIndex::kNone) {
+        continue;
+      }
+      AddSysctls(member);
+      AddExplicitAddresses(member);
+      AddFilters(member);
+      if (member.group->policy_rules) {
+        state_.ifgroups[member.link->index] = kLinkGroup;
+        AddSubnetRoutes(member);
+        AddDefaultRoutes(member);
+      }
+    }
+    AddRules();
+    std::sort(state_.routes.begin(), state_.routes.end());
+    state_.routes.erase(std::unique(state_.routes.begin(), state_.routes.end()),
+                        state_.routes.end());
+    std::sort(state_.rules.begin(), state_.rules.end());
+    std::sort(state_.filters.begin(), state_.filters.end());
+    state_.filters.erase(std::unique(state_.filters.begin(), state_.filters.end()),
+                         state_.filters.end());
+    return std::move(state_);
+  }
+
+ private:
+  void AddSysctls(const Member& member) {
+    const std::string v4 = absl::StrCat("ipv4/conf/", member.name, "/");
+    const std::string v6 = absl::StrCat("ipv6/conf/", member.name, "/");
+    // An ARP request must carry an address of the NIC that asks, or the answer goes elsewhere.
+    state_.sysctls.push_back({v4 + "arp_announce", "2"});
+    // Carrier loss must not evict neighbours: packets would wait in the ARP queue and never meet
+    // steer (Linux 5.16).
+    state_.sysctls.push_back({v4 + "arp_evict_nocarrier", "0"});
+    state_.sysctls.push_back({v6 + "ndisc_evict_nocarrier", "0"});
+    // The stack must go on using a dead home's routes: the stand-in serves it.
+    state_.sysctls.push_back({v4 + "ignore_routes_with_linkdown", "0"});
+    state_.sysctls.push_back({v6 + "ignore_routes_with_linkdown", "0"});
+  }
+
+  void AddExplicitAddresses(const Member& member) {
+    for (const AddressConfig& address : member.group->addresses) {
+      if (address.home != member.name) {
+        continue;
+      }
+      AddressFact fact{.link = member.link->index, .ip = address.ip, .scope = RT_SCOPE_UNIVERSE};
+      if (address.ip.address.IsV6()) {
+        // Without carrier DAD would wait for ever and the address stay tentative.
+        fact.flags = IFA_F_NODAD;
+      }
+      state_.addresses.push_back(fact);
+    }
+  }
+
+  // Each member accepts its siblings' MACs beforehand (follow), and in both modes the multicast
+  // MACs that they listen to: solicited-node groups above all.
+  void AddFilters(const Member& member) {
+    for (const Member& sibling : members_) {
+      if (sibling.group != member.group || sibling.home == HomeIndex::kNone ||
+          sibling.home == member.home) {
+        continue;
+      }
+      if (!member.stay && sibling.link->mac != member.link->mac) {
+        state_.filters.push_back({member.link->index, sibling.link->mac});
+      }
+      if (const auto it = input_.facts.multicast.find(sibling.link->index);
+          it != input_.facts.multicast.end()) {
+        for (const MacAddress& mac : it->second) {
+          state_.filters.push_back({member.link->index, mac});
+        }
+      }
+    }
+  }
+
+  // Subnets of the home's own addresses.
+  std::vector<IpPrefix> SubnetsOf(const Member& member) const {
+    std::vector<IpPrefix> subnets;
+    for (const AddressFact& fact : input_.facts.addresses) {
+      if (fact.link == member.link->index && !fact.ip.address.IsLinkLocal() &&
+          fact.ip.length < fact.ip.address.max_length()) {
+        subnets.push_back(fact.ip);
+      }
+    }
+    for (const AddressConfig& address : member.group->addresses) {
+      if (address.home == member.name && address.ip.length < address.ip.address.max_length()) {
+        subnets.push_back(address.ip);
+      }
+    }
+    return subnets;
+  }
+
+  void AddSubnetRoutes(const Member& member) {
+    absl::btree_map<IpPrefix, IpAddress> networks;  // network -> first address in it
+    for (const IpPrefix& subnet : SubnetsOf(member)) {
+      networks.try_emplace(subnet.Network(), subnet.address);
+    }
+    for (const auto& [network, address] : networks) {
+      RouteFact route = Route(member, network);
+      if (network.address.IsV4()) {
+        route.source = address;
+        route.scope = RT_SCOPE_LINK;
+      }
+      state_.routes.push_back(route);
+    }
+  }
+
+  RouteFact Route(const Member& member, const IpPrefix& destination) const {
+    return {.table = TableOf(member.home),
+            .destination = destination,
+            .link = member.link->index,
+            .metric = destination.address.IsV6() ? 1024U : 0U,
+            .protocol = kRouteProtocol};
+  }
+
+  void AddDefaultRoutes(const Member& member) {
+    for (const bool v4 : {true, false}) {
+      uint32_t order = 0;
+      for (const IpAddress& gateway : GatewaysOf(member, v4)) {
+        RouteFact route = Route(member, {v4 ? IpAddress::V4(0) : IpAddress(), 0});
+        route.gateway = gateway;
+        route.metric = 1024 + order++;
+        const std::vector<IpPrefix> subnets = SubnetsOf(member);
+        const bool on_link = gateway.IsLinkLocal() || std::any_of(subnets.begin(), subnets.end(),
+                                                                  [&](const IpPrefix& subnet) {
+                                                                    return subnet.Contains(gateway);
+                                                                  });
+        if (!on_link) {
+          route.flags |= RTNH_F_ONLINK;
+        }
+        state_.routes.push_back(route);
+      }
+    }
+  }
+
+  // The configured ones; else those of the main table's default routes through the home.
+  std::vector<IpAddress> GatewaysOf(const Member& member, bool v4) const {
+    std::vector<IpAddress> gateways;
+    for (const IpAddress& gateway : member.group->gateways) {
+      if (gateway.IsV4() == v4) {
+        gateways.push_back(gateway);
+      }
+    }
+    if (!gateways.empty()) {
+      return gateways;
+    }
+    std::vector<RouteFact> defaults;
+    for (const RouteFact& route : input_.facts.routes) {
+      if (route.table == RT_TABLE_MAIN && route.destination.length == 0 &&
+          route.destination.address.IsV4() == v4 && route.gateway.has_value() &&
+          route.link == member.link->index) {
+        defaults.push_back(route);
+      }
+    }
+    std::stable_sort(defaults.begin(), defaults.end(),
+                     [](const auto& a, const auto& b) { return a.metric < b.metric; });
+    for (const RouteFact& route : defaults) {
+      gateways.push_back(*route.gateway);
+    }
+    return gateways;
+  }
+
+  void AddRules() {
+    absl::btree_map<int, int> count;
+    for (const auto& [key, home] : datapath_.addresses) {
+      if (key.address.IsLinkLocal() || !HasRules(home)) {
+        continue;
+      }
+      if (++count[key.address.family()] > kRuleAddressLimit) {
+        continue;
+      }
+      RuleFact main{.family = key.address.family(),
+                    .priority = kRulePriorityMain,
+                    .from = IpPrefix{key.address, key.address.max_length()},
+                    .table = RT_TABLE_MAIN,
+                    .suppress_prefix_length = 0,
+                    .suppress_ifgroup = kLinkGroup,
+                    .protocol = kRouteProtocol};
+      RuleFact own = main;
+      own.priority = kRulePriorityHome;
+      own.table = TableOf(home);
+      own.suppress_prefix_length.reset();
+      own.suppress_ifgroup.reset();
+      state_.rules.push_back(main);
+      state_.rules.push_back(own);
+    }
+    for (const auto& [family, n] : count) {
+      if (n > kRuleAddressLimit) {
+        problems_.push_back(absl::StrCat(
+            n - kRuleAddressLimit, " of ", n, family == AF_INET ? " IPv4" : " IPv6",
+            " addresses have no policy rule (the limit is ", kRuleAddressLimit,
+            "): they rely on steering alone, so output rules of a firewall see the routed NIC"));
+      }
+    }
+  }
+
+  bool HasRules(HomeIndex home) const {
+    return std::any_of(members_.begin(), members_.end(), [home](const Member& member) {
+      return member.home == home && member.group->policy_rules;
+    });
+  }
+
+  const DecideInput& input_;
+  const std::vector<Member>& members_;
+  const DatapathState& datapath_;
+  std::vector<std::string>& problems_;
+  KernelState state_;
+};
+
+}  // namespace
+
+KernelState DesiredKernel(const DecideInput& input, const std::vector<Member>& members,
+                          const DatapathState& datapath, std::vector<std::string>& problems) {
+  return KernelBuilder(input, members, datapath, problems).Build();
+}
+
+}  // namespace stronghost

@@ -1,0 +1,52 @@
+// Who the members are: configured NICs, the interfaces that they are now, the homes that they
+// keep. Pure.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "agent/base/net_types.h"
+#include "agent/config/config.h"
+#include "agent/decide/desired.h"
+#include "agent/decide/facts.h"
+
+namespace stronghost {
+
+// The first of these that holds of a NIC (design, section 7). kSuspect: the path behind it is in
+// doubt although it has carrier.
+enum class NicState { kMissing, kDown, kDrained, kSuspect, kStandby, kUp };
+
+// "missing", "down", "drained", "suspect", "standby", "up".
+absl::string_view ToString(NicState state);
+
+// A configured NIC. `link` is null while it is missing. Points into the Config and Facts that it
+// was made from, which must outlive it.
+struct Member {
+  const GroupConfig* group = nullptr;
+  uint32_t group_number = 0;  // from 1, in the order of the file
+  std::string name;
+  HomeIndex home = HomeIndex::kNone;  // kNone while missing
+  const LinkFact* link = nullptr;
+  NicState state = NicState::kMissing;
+  bool stay = false;  // mac mode in force in the group
+
+  // Can carry frames: up or standby.
+  [[nodiscard]] bool usable() const {
+    return state == NicState::kUp || state == NicState::kStandby;
+  }
+};
+
+// All members of all groups, in the order of the file. A NIC that `previous` knows keeps its home
+// index, so that a restarted agent finds its homes where they were; others take the lowest free
+// ones. `drained`: names of NICs that an operator took out of service.
+std::vector<Member> FindMembers(const Config& config, const Facts& facts,
+                                const DatapathState& previous,
+                                const std::set<std::string>& drained);
+
+// Whether mac = "auto" means follow with this driver: proven to accept a sibling's MAC
+// (docs/drivers.md).
+bool DriverFollows(absl::string_view driver);
+
+}  // namespace stronghost

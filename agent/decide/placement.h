@@ -1,0 +1,50 @@
+// Which NIC carries which home: the failover rules. Pure.
+//
+//   home's own NIC | current wire   | then
+//   ---------------+----------------+-------------------------------------------------------------
+//   usable         | itself         | stays
+//   usable         | other, usable  | back home once usable for `failback`; never with "never"
+//   usable         | other, dead    | back home at once
+//   dead           | other, usable  | stays on the stand-in
+//   dead           | dead           | the best usable member; none: nothing moves
+//   new home       | -              | itself, usable or not
+//
+// Best: a standby member before the others, then the one that carries the fewest homes, then the
+// order of the file. Bad news acts at once, good news waits for the hold-down.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/time/time.h"
+#include "agent/decide/members.h"
+
+namespace stronghost {
+
+// The previous wire accepts a home's frames for this long after a planned change, so that frames on
+// their way to it are not lost.
+constexpr absl::Duration kLinger = absl::Seconds(5);
+
+// What the agent remembers of a home from decision to decision.
+struct HomeMemory {
+  Path path;
+  absl::Time since = absl::InfinitePast();         // of the wire
+  absl::Time usable_since = absl::InfinitePast();  // of the home's own NIC
+  bool was_usable = true;
+  IfIndex linger = IfIndex::kNone;
+  absl::Time linger_until = absl::InfinitePast();
+};
+
+using Memory = absl::btree_map<HomeIndex, HomeMemory>;
+
+struct Placement {
+  Memory memory;
+  // When to decide again although nothing happens: a hold-down or a linger ends.
+  absl::Time wake = absl::InfiniteFuture();
+};
+
+// `previous.path` of each home is what the map holds now (BPF may have flipped it).
+Placement Place(const std::vector<Member>& members, const Memory& previous, absl::Time now);
+
+}  // namespace stronghost

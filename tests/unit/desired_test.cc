@@ -1,0 +1,217 @@
+// Which home indexes, addresses, routes, rules and knobs `decide` asks for.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <linux/rtnetlink.h>
+
+#include "agent/base/ids.h"
+#include "tests/unit/decide_world.h"
+
+namespace stronghost {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+AddressKey Key(const std::string& ip, IfIndex scope = IfIndex::kNone) {
+  return {*IpAddress::Parse(ip), scope};
+}
+
+TEST(DesiredDatapath, HomesOfAGroupFormOneRing) {
+  DecideWorld world(3);
+  world.Decide();
+  HomeIndex index = world.HomeOf(0);
+  std::set<HomeIndex> seen;
+  for (int i = 0; i < 3; ++i) {
+    seen.insert(index);
+    index = world.datapath.homes.at(index).next;
+  }
+  EXPECT_EQ(seen.size(), 3U);
+  EXPECT_EQ(index, world.HomeOf(0));
+}
+
+TEST(DesiredDatapath, KnownHomesKeepTheirIndex) {
+  DecideWorld world(2);
+  world.datapath.homes[HomeIndex{7}] = {.index = HomeIndex{7}, .link = DecideWorld::Link(1)};
+  world.Decide();
+  EXPECT_EQ(world.HomeOf(1), HomeIndex{7});
+  EXPECT_EQ(world.HomeOf(0), HomeIndex{1});
+}
+
+TEST(DesiredDatapath, AdoptedAddressesBelongToTheNicThatTheyAreOn) {
+  DecideWorld world(2);
+  world.AddAddress(0, "198.51.100.1/24");
+  world.AddAddress(1, "2001:db8::2/64");
+  world.Decide();
+  EXPECT_EQ(world.datapath.addresses.at(Key("198.51.100.1")), world.HomeOf(0));
+  EXPECT_EQ(world.datapath.addresses.at(Key("2001:db8::2")), world.HomeOf(1));
+}
+
+TEST(DesiredDatapath, LinkLocalAddressesAreScopedByTheirHome) {
+  DecideWorld world(2);
+  world.AddAddress(0, "fe80::1/64");
+  world.AddAddress(1, "fe80::1/64");
+  world.Decide();
+  EXPECT_EQ(world.datapath.addresses.at(Key("fe80::1", DecideWorld::Link(0))), world.HomeOf(0));
+  EXPECT_EQ(world.datapath.addresses.at(Key("fe80::1", DecideWorld::Link(1))), world.HomeOf(1));
+  EXPECT_THAT(world.decision.problems, IsEmpty());
+}
+
+TEST(DesiredDatapath, WithoutAdoptOnlyConfiguredAndLinkLocalAddressesAreManaged) {
+  DecideWorld world(2);
+  world.config.groups[0].adopt = false;
+  world.config.groups[0].addresses = {{.ip = *IpPrefix::Parse("198.51.100.9/24"), .home = "n1"}};
+  world.AddAddress(0, "198.51.100.1/24");
+  world.AddAddress(0, "fe80::1/64");
+  world.Decide();
+  EXPECT_EQ(world.datapath.addresses.size(), 2U);
+  EXPECT_EQ(world.datapath.addresses.at(Key("198.51.100.9")), world.HomeOf(1));
+}
+
+TEST(DesiredDatapath, AddressOnTwoNicsKeepsItsConfiguredHomeAndIsReported) {
+  DecideWorld world(2);
+  world.config.groups[0].addresses = {{.ip = *IpPrefix::Parse("198.51.100.1/24"), .home = "n1"}};
+  world.AddAddress(0, "198.51.100.1/24");
+  world.AddAddress(1, "198.51.100.1/24");
+  world.Decide();
+  EXPECT_EQ(world.datapath.addresses.at(Key("198.51.100.1")), world.HomeOf(1));
+  EXPECT_THAT(world.decision.problems, Contains(HasSubstr("198.51.100.1 is on n0")));
+}
+
+TEST(DesiredDatapath, MissingNicIsNoHomeAndNoError) {
+  DecideWorld world(2);
+  world.facts.links.erase(DecideWorld::Link(1));
+  world.Decide();
+  EXPECT_EQ(world.datapath.homes.size(), 1U);
+  EXPECT_EQ(world.decision.members[1].state, NicState::kMissing);
+  EXPECT_EQ(world.PathOf(0), (Path{DecideWorld::Link(0), IfIndex::kNone}));
+}
+
+TEST(DesiredDatapath, VlanChildrenAreNoticed) {
+  DecideWorld world(2);
+  world.facts.links[IfIndex{50}] = {
+      .index = IfIndex{50}, .name = "n0.7", .parent = DecideWorld::Link(0), .kind = "vlan"};
+  world.Decide();
+  EXPECT_TRUE(world.datapath.homes.at(world.HomeOf(0)).vlan_children);
+  EXPECT_FALSE(world.datapath.homes.at(world.HomeOf(1)).vlan_children);
+}
+
+TEST(MacMode, AutoFollowsOnlyWithProvenDrivers) {
+  DecideWorld world(2);
+  world.Decide();
+  EXPECT_FALSE(world.decision.members[0].stay);
+  world.facts.links[DecideWorld::Link(1)].driver = "mlx5_core";
+  world.Decide();
+  EXPECT_TRUE(world.decision.members[0].stay);
+  world.config.groups[0].mac = MacMode::kFollow;
+  world.Decide();
+  EXPECT_FALSE(world.decision.members[0].stay);
+}
+
+TEST(DesiredKernel, EveryManagedAddressHasTwoRulesIntoItsHomesTable) {
+  DecideWorld world(2);
+  world.AddAddress(0, "198.51.100.1/24");
+  world.AddAddress(0, "fe80::1/64");
+  const KernelState& kernel = world.Decide().kernel;
+  ASSERT_EQ(kernel.rules.size(), 2U);
+  EXPECT_EQ(kernel.rules[0].priority, kRulePriorityMain);
+  EXPECT_EQ(kernel.rules[0].suppress_ifgroup, kLinkGroup);
+  EXPECT_EQ(kernel.rules[1].table, kTableBase + ToInt(world.HomeOf(0)));
+  EXPECT_EQ(kernel.rules[1].from, IpPrefix::Parse("198.51.100.1/32").value());
+}
+
+TEST(DesiredKernel, HomeTableHasTheSubnetAndTheConfiguredGateways) {
+  DecideWorld world(2);
+  world.AddAddress(0, "198.51.100.1/24");
+  world.config.groups[0].gateways = {*IpAddress::Parse("198.51.100.254"),
+                                     *IpAddress::Parse("2001:db8::fe")};
+  const KernelState& kernel = world.Decide().kernel;
+  const uint32_t table = kTableBase + ToInt(world.HomeOf(0));
+  std::vector<RouteFact> mine;
+  for (const RouteFact& route : kernel.routes) {
+    if (route.table == table) {
+      mine.push_back(route);
+    }
+  }
+  ASSERT_EQ(mine.size(), 3U);
+  for (const RouteFact& route : mine) {
+    EXPECT_EQ(route.link, DecideWorld::Link(0));
+    EXPECT_EQ(route.protocol, kRouteProtocol);
+    // 2001:db8::fe lies in no subnet of the home.
+    EXPECT_EQ((route.flags & RTNH_F_ONLINK) != 0,
+              route.gateway.has_value() && route.gateway->IsV6());
+  }
+}
+
+TEST(DesiredKernel, WithoutConfiguredGatewaysTheMainTablesDefaultOfTheHomeIsTaken) {
+  DecideWorld world(2);
+  world.AddAddress(0, "198.51.100.1/24");
+  world.AddAddress(1, "198.51.100.2/24");
+  world.facts.routes.push_back({.table = RT_TABLE_MAIN,
+                                .destination = {IpAddress::V4(0), 0},
+                                .gateway = *IpAddress::Parse("198.51.100.253"),
+                                .link = DecideWorld::Link(1)});
+  int defaults = 0;
+  for (const RouteFact& route : world.Decide().kernel.routes) {
+    if (route.destination.length == 0) {
+      ++defaults;
+      EXPECT_EQ(route.link, DecideWorld::Link(1));
+      EXPECT_EQ(route.gateway->ToString(), "198.51.100.253");
+    }
+  }
+  EXPECT_EQ(defaults, 1);
+}
+
+TEST(DesiredKernel, PolicyRulesOffLeavesRoutingAlone) {
+  DecideWorld world(2);
+  world.config.groups[0].policy_rules = false;
+  world.AddAddress(0, "198.51.100.1/24");
+  const KernelState& kernel = world.Decide().kernel;
+  EXPECT_THAT(kernel.rules, IsEmpty());
+  EXPECT_THAT(kernel.routes, IsEmpty());
+  EXPECT_TRUE(kernel.ifgroups.empty());
+}
+
+TEST(DesiredKernel, RulesStopAtTheLimitAndSaySo) {
+  DecideWorld world(2);
+  for (int i = 0; i < kRuleAddressLimit + 5; ++i) {
+    world.AddAddress(0, absl::StrCat("10.9.", i / 250, ".", 1 + i % 250, "/16"));
+  }
+  world.Decide();
+  EXPECT_EQ(world.decision.kernel.rules.size(), 2U * kRuleAddressLimit);
+  EXPECT_THAT(world.decision.problems, Contains(HasSubstr("5 of 261 IPv4")));
+}
+
+TEST(DesiredKernel, SiblingsAcceptEachOthersMacsInFollowButOnlyMulticastInStay) {
+  DecideWorld world(2);
+  world.facts.multicast[DecideWorld::Link(1)] = {*MacAddress::Parse("33:33:ff:00:00:02")};
+  const FilterEntry unicast{DecideWorld::Link(0), *MacAddress::Parse("02:00:00:00:00:02")};
+  const FilterEntry multicast{DecideWorld::Link(0), *MacAddress::Parse("33:33:ff:00:00:02")};
+  world.Decide();
+  EXPECT_THAT(world.decision.kernel.filters, Contains(unicast));
+  EXPECT_THAT(world.decision.kernel.filters, Contains(multicast));
+  world.config.groups[0].mac = MacMode::kStay;
+  world.Decide();
+  EXPECT_THAT(world.decision.kernel.filters, Not(Contains(unicast)));
+  EXPECT_THAT(world.decision.kernel.filters, Contains(multicast));
+}
+
+TEST(DesiredKernel, ExplicitAddressesAreAskedForOnTheirHome) {
+  DecideWorld world(2);
+  world.config.groups[0].addresses = {{.ip = *IpPrefix::Parse("2001:db8::9/64"), .home = "n1"}};
+  const KernelState& kernel = world.Decide().kernel;
+  ASSERT_EQ(kernel.addresses.size(), 1U);
+  EXPECT_EQ(kernel.addresses[0].link, DecideWorld::Link(1));
+}
+
+TEST(DesiredKernel, KnobsKeepADeadHomesNeighboursAndRoutes) {
+  DecideWorld world(1);
+  const KernelState& kernel = world.Decide().kernel;
+  EXPECT_THAT(kernel.sysctls, Contains(Sysctl{"ipv4/conf/n0/arp_evict_nocarrier", "0"}));
+  EXPECT_THAT(kernel.sysctls, Contains(Sysctl{"ipv6/conf/n0/ndisc_evict_nocarrier", "0"}));
+  EXPECT_THAT(kernel.sysctls, Contains(Sysctl{"ipv4/conf/n0/arp_announce", "2"}));
+}
+
+}  // namespace
+}  // namespace stronghost
