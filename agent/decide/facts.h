@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -71,7 +72,7 @@ struct RuleFact {
 
 // A snapshot. Links by index; addresses, routes and rules as the kernel lists them.
 struct Facts {
-  absl::btree_map<IfIndex, LinkFact> links;
+  std::map<IfIndex, LinkFact> links;  // std: decisions point into it while links come and go
   std::vector<AddressFact> addresses;
   std::vector<RouteFact> routes;  // tables main and the agent's own
   std::vector<RuleFact> rules;

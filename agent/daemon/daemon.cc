@@ -1,0 +1,167 @@
+#include "agent/daemon/daemon.h"
+
+#include <csignal>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "agent/base/clock.h"
+#include "agent/base/status.h"
+#include "agent/config/load.h"
+#include "agent/daemon/log.h"
+#include "agent/daemon/status.h"
+#include "agent/serve/version.h"
+#include "agent/serve/watchdog.h"
+
+namespace stronghost {
+namespace {
+
+// How old the figures of the metrics page may be.
+constexpr absl::Duration kPublish = absl::Seconds(1);
+
+std::string Describe(const WireChange& change) {
+  const std::string what =
+      change.cause == "failback"
+          ? absl::StrCat(change.home, " carries its own frames again, ", change.from,
+                         " is relieved")
+          : absl::StrCat(change.to, " stands in for ", change.home, ", in place of ", change.from);
+  return absl::StrCat("group ", change.group, ": ", what, " (", change.cause,
+                      change.outage > absl::ZeroDuration()
+                          ? absl::StrCat(", outage at most ", absl::FormatDuration(change.outage))
+                          : "",
+                      ")");
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Config config, std::string config_path) {
+  std::unique_ptr<Daemon> daemon(new Daemon(std::move(config_path)));
+  RETURN_IF_ERROR(daemon->Open(config));
+  return daemon;
+}
+
+absl::Status Daemon::Open(const Config& config) {
+  started_ = MonotonicNow();
+  ASSIGN_OR_RETURN(loop_, EventLoop::Create());
+  // Before any thread is there: signals stay blocked in all of them.
+  RETURN_IF_ERROR(loop_->OnSignal(SIGTERM, [this] { loop_->Exit(0); }));
+  RETURN_IF_ERROR(loop_->OnSignal(SIGINT, [this] { loop_->Exit(0); }));
+  RETURN_IF_ERROR(loop_->OnSignal(SIGHUP, [this] { Reload(); }));
+  metrics_ = std::make_unique<Metrics>();
+  ASSIGN_OR_RETURN(engine_, Engine::Start(config, Observer()));
+  ASSIGN_OR_RETURN(server_, VarlinkServer::Start(loop_->get(), config.socket, this));
+  if (!config.metrics.empty()) {
+    if (const absl::Status status = metrics_->Listen(config.metrics); !status.ok()) {
+      Log(LogLevel::kError, absl::StrCat("no metrics: ", status.message()));
+    }
+  }
+  RETURN_IF_ERROR(loop_->OnReadable(engine_->kernel_events_fd(), [this] {
+    Check(engine_->OnKernelEvents());
+    AfterTurn();
+  }));
+  RETURN_IF_ERROR(loop_->OnReadable(engine_->bpf_events_fd(), [this] {
+    Check(engine_->OnBpfEvents());
+    AfterTurn();
+  }));
+  ASSIGN_OR_RETURN(poll_, loop_->AddTimer([this] {
+    Check(engine_->OnPoll());
+    AfterTurn();
+    poll_->Set(MonotonicNow() + engine_->poll_interval());
+  }));
+  ASSIGN_OR_RETURN(due_, loop_->AddTimer([this] {
+    engine_->OnDue();
+    AfterTurn();
+  }));
+  ASSIGN_OR_RETURN(publish_, loop_->AddTimer([this] {
+    metrics_->Publish(std::make_shared<const StatusReport>(Status()));
+    publish_->Set(MonotonicNow() + kPublish);
+  }));
+  poll_->Set(MonotonicNow());
+  due_->Set(engine_->NextDue());
+  if (metrics_->port() != 0) {
+    publish_->Set(MonotonicNow());
+  }
+  Check(StartWatchdog(loop_->get()).status());
+  return absl::OkStatus();
+}
+
+EngineObserver Daemon::Observer() {
+  return {.on_wire_change =
+              [this](const WireChange& change) {
+                Log(change.cause == "failback" ? LogLevel::kInfo : LogLevel::kWarning,
+                    Describe(change));
+                metrics_->CountFailover(change.group, change.home, change.cause);
+                if (change.outage > absl::ZeroDuration()) {
+                  metrics_->ObserveOutage(change.outage);
+                }
+              },
+          .on_conflict =
+              [this](const sh_event& event) {
+                MacAddress mac;
+                std::copy(std::begin(event.mac.bytes), std::end(event.mac.bytes),
+                          mac.bytes.begin());
+                Log(LogLevel::kWarning,
+                    absl::StrCat("address conflict: ", mac.ToString(), " claims ",
+                                 IpAddress::FromBytes16(event.ip.bytes).ToString(),
+                                 ", which is ours; find that host and give it another address"));
+              },
+          .on_problem = [](const std::string& problem) { Log(LogLevel::kError, problem); }};
+}
+
+void Daemon::Check(const absl::Status& status) {
+  if (!status.ok()) {
+    Log(LogLevel::kError, status.message());
+  }
+}
+
+void Daemon::AfterTurn() {
+  due_->Set(engine_->NextDue());
+}
+
+void Daemon::Reload() {
+  const LoadedConfig loaded = LoadConfig(config_path_);
+  for (const ConfigProblem& problem : loaded.problems) {
+    Log(LogLevel::kError, problem.ToString());
+  }
+  absl::Status status = loaded.ok() ? engine_->Reload(loaded.config)
+                                    : absl::InvalidArgumentError(absl::StrCat(
+                                          loaded.problems.size(), " problems in ", config_path_));
+  if (status.ok()) {
+    Log(LogLevel::kInfo, absl::StrCat("reloaded ", config_path_));
+  } else {
+    Log(LogLevel::kError,
+        absl::StrCat("not reloaded, the old configuration stays in force: ", status.message()));
+  }
+  AfterTurn();
+}
+
+absl::Status Daemon::Run() {
+  std::vector<std::string> groups;
+  for (const GroupConfig& group : engine_->config().groups) {
+    groups.push_back(absl::StrCat(group.name, " (", absl::StrJoin(group.Members(), ", "), ")"));
+  }
+  const std::string line =
+      absl::StrCat("stronghostd ", Version(), " serves ", absl::StrJoin(groups, ", "));
+  Log(LogLevel::kInfo, line);
+  Check(NotifyReady(line));
+  const auto code = loop_->Run();
+  Check(NotifyStopping());
+  return code.status();
+}
+
+StatusReport Daemon::Status() {
+  return MakeStatus(*engine_, started_);
+}
+
+absl::StatusOr<ExplainReport> Daemon::Explain(const IpAddress& source, const IpAddress& destination,
+                                              const std::string& scope) {
+  return MakeExplain(*engine_, source, destination, scope);
+}
+
+absl::Status Daemon::Detach() {
+  const absl::Status status = engine_->Detach();
+  Log(status.ok() ? LogLevel::kInfo : LogLevel::kError, status.ok() ? "detached" : Message(status));
+  loop_->Exit(status.ok() ? 0 : 1);
+  return status;
+}
+
+}  // namespace stronghost

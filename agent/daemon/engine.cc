@@ -1,0 +1,206 @@
+// Start, input from outside, and the end. The two paths of every change are in engine_wires.cc
+// (quick) and engine_reconcile.cc (everything).
+#include "agent/daemon/engine.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "agent/base/clock.h"
+#include "agent/base/status.h"
+#include "agent/daemon/detach.h"
+#include "agent/decide/validate_facts.h"
+#include "agent/observe/snapshot.h"
+
+namespace stronghost {
+
+absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const Config& config,
+                                                      EngineObserver observer) {
+  std::unique_ptr<Engine> engine(new Engine(config, std::move(observer)));
+  RETURN_IF_ERROR(engine->Open());
+  RETURN_IF_ERROR(engine->ReadEverything());
+  RETURN_IF_ERROR(engine->CheckFacts(config));
+  engine->AdoptPaths();
+  engine->Reconcile();
+  return engine;
+}
+
+absl::Status Engine::Open() {
+  ASSIGN_OR_RETURN(auto instance, KernelInstance::Current());
+  ASSIGN_OR_RETURN(auto state_file, StateFile::Load(config_.state_dir, std::move(instance)));
+  state_file_ = std::make_unique<StateFile>(std::move(state_file));
+  ASSIGN_OR_RETURN(auto netlink, NetlinkSocket::Open());
+  netlink_ = std::make_unique<NetlinkSocket>(std::move(netlink));
+  ASSIGN_OR_RETURN(auto drivers, DriverNames::Open());
+  drivers_ = std::make_unique<DriverNames>(std::move(drivers));
+  ASSIGN_OR_RETURN(auto monitor, NetlinkMonitor::Open(drivers_.get(), {}));
+  monitor_ = std::make_unique<NetlinkMonitor>(std::move(monitor));
+  ASSIGN_OR_RETURN(auto poller, CarrierPoller::Open());
+  poller_ = std::make_unique<CarrierPoller>(std::move(poller));
+  ASSIGN_OR_RETURN(datapath_, Datapath::Open({.pin_dir = config_.pin_dir, .tc = config_.tc}));
+  return absl::OkStatus();
+}
+
+// Subscribed before, so that nothing falls between snapshot and events.
+absl::Status Engine::ReadEverything() {
+  ASSIGN_OR_RETURN(Facts facts, ReadFacts(*netlink_, *drivers_));
+  facts.multicast = std::move(facts_.multicast);
+  facts_ = std::move(facts);
+  return absl::OkStatus();
+}
+
+absl::Status Engine::CheckFacts(const Config& config) {
+  std::vector<std::string> refused;
+  for (const FactProblem& problem : ValidateFacts(config, facts_)) {
+    if (problem.severity == FactSeverity::kRefused) {
+      refused.push_back(absl::StrCat(problem.path, ": ", problem.message));
+    }
+  }
+  if (!refused.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the configuration does not fit this machine: ", absl::StrJoin(refused, "; ")));
+  }
+  return absl::OkStatus();
+}
+
+// What an earlier run, or BPF since then, left in the maps is where this one goes on.
+void Engine::AdoptPaths() {
+  const absl::StatusOr<DatapathState> state = datapath_->ReadState();
+  if (!state.ok()) {
+    Problem("read the pinned maps", state.status());
+    return;
+  }
+  applied_ = *state;
+  const absl::Time now = MonotonicNow();
+  for (const auto& [index, home] : applied_.homes) {
+    HomeMemory& memory = memory_[index];
+    memory.path = home.path;
+    memory.since = now;
+    // A stand-in found at start holds down as if the home had come back just now.
+    memory.usable_since = now;
+    memory.linger = home.linger;
+    memory.linger_until = now + kLinger;
+  }
+}
+
+absl::Status Engine::OnKernelEvents() {
+  ASSIGN_OR_RETURN(const std::vector<KernelEvent> events, monitor_->Read());
+  bool changed = false;
+  for (const KernelEvent& event : events) {
+    if (std::holds_alternative<Resync>(event)) {
+      RETURN_IF_ERROR(ReadEverything());
+      changed = true;
+      continue;
+    }
+    if (const auto* gone = std::get_if<LinkGone>(&event)) {
+      announcer_.Forget(gone->link);
+      drivers_->Forget(gone->link);
+    }
+    changed |= ApplyEvent(facts_, event);
+  }
+  if (changed) {
+    PlaceWires();
+    dirty_ = true;
+    Reconcile();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Engine::OnBpfEvents() {
+  bool flipped = false;
+  RETURN_IF_ERROR(datapath_->ConsumeEvents([&](const sh_event& event) {
+    if (event.type == SH_EVENT_FLIP) {
+      flipped = true;
+    } else if (event.type == SH_EVENT_CONFLICT) {
+      observer_.on_conflict(event);
+    }
+  }));
+  // The paths and the carriers as they are now; the event may be an old one.
+  return flipped ? OnPoll() : absl::OkStatus();
+}
+
+absl::Status Engine::OnPoll() {
+  ASSIGN_OR_RETURN(const std::vector<CarrierSample> samples, poller_->Poll());
+  const absl::Time now = MonotonicNow();
+  bool changed = false;
+  for (const CarrierSample& sample : samples) {
+    if (!sample.exists) {
+      continue;  // rtnetlink tells in time that a link is gone
+    }
+    if (sample.carrier && sample.admin_up) {
+      last_alive_[sample.link] = now;
+    }
+    const auto it = facts_.links.find(sample.link);
+    if (it != facts_.links.end() &&
+        (it->second.carrier != sample.carrier || it->second.admin_up != sample.admin_up)) {
+      it->second.carrier = sample.carrier;
+      it->second.admin_up = sample.admin_up;
+      changed = true;
+    }
+  }
+  for (const auto& [index, home] : memory_) {
+    changed |= datapath_->ReadPath(index).wire != home.path.wire;
+  }
+  if (changed) {
+    PlaceWires();
+    dirty_ = true;
+    Reconcile();
+  }
+  return absl::OkStatus();
+}
+
+void Engine::OnDue() {
+  const absl::Time now = MonotonicNow();
+  const SendReport report = announcer_.Send(announcements_.Due(now));
+  for (const SendFailure& failure : report.failures) {
+    Problem(absl::StrCat("announce on ", NameOf(failure.wire)), failure.status);
+  }
+  if (now >= refresh_) {
+    dirty_ = true;
+  }
+  if (now >= retry_ || now >= decision_.wake || dirty_) {
+    retry_ = absl::InfiniteFuture();
+    PlaceWires();
+    dirty_ = true;
+    Reconcile();
+  }
+}
+
+absl::Time Engine::NextDue() const {
+  absl::Time due = std::min({decision_.wake, retry_, refresh_});
+  if (const auto announcement = announcements_.NextDue(); announcement.has_value()) {
+    due = std::min(due, *announcement);
+  }
+  return due;
+}
+
+absl::Duration Engine::poll_interval() const {
+  absl::Duration shortest = absl::Seconds(10);
+  for (const GroupConfig& group : config_.groups) {
+    shortest = std::min(shortest, group.detect.carrier_poll);
+  }
+  return shortest;
+}
+
+absl::Status Engine::Reload(const Config& config) {
+  if (config.pin_dir != config_.pin_dir || config.socket != config_.socket ||
+      config.state_dir != config_.state_dir || config.tc != config_.tc ||
+      config.metrics != config_.metrics) {
+    return absl::FailedPreconditionError(
+        "pin_dir, state_dir, socket, metrics and tc take effect at a start only; restart the "
+        "daemon to change them");
+  }
+  RETURN_IF_ERROR(ReadEverything());
+  RETURN_IF_ERROR(CheckFacts(config));
+  config_ = config;
+  PlaceWires();
+  dirty_ = true;
+  Reconcile();
+  return absl::OkStatus();
+}
+
+absl::Status Engine::Detach() {
+  return DetachFromKernel(*state_file_, [this] { return datapath_->DetachAll(); });
+}
+
+}  // namespace stronghost

@@ -1,0 +1,153 @@
+// observe -> decide -> act, without the event loop: the daemon calls in when something is readable
+// or due. One thread.
+//
+// Quick path: a wire is moved (map, announcement) before anything else is looked at; what remains
+// (routes, rules, filters) follows in the same turn's Reconcile(). Whatever stops half-way is
+// finished by the next Reconcile(), which always works from what is there, not from what was done.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "agent/act/announce_schedule.h"
+#include "agent/act/announcer.h"
+#include "agent/act/kernel_record.h"
+#include "agent/act/memberships.h"
+#include "agent/act/state_file.h"
+#include "agent/config/config.h"
+#include "agent/datapath/datapath.h"
+#include "agent/decide/decide.h"
+#include "agent/netlink/socket.h"
+#include "agent/observe/carrier_poll.h"
+#include "agent/observe/driver_names.h"
+#include "agent/observe/monitor.h"
+
+namespace stronghost {
+
+// A home got another wire.
+struct WireChange {
+  std::string group;
+  std::string home;
+  std::string from;
+  std::string to;
+  std::string cause;  // "kernel" (BPF flipped), "carrier", "down", "drained", "failback"
+  // How long the home had no working wire, at most: the loss lies between the last poll that found
+  // the old wire alive and the change. Zero for planned changes.
+  absl::Duration outage;
+};
+
+// What the engine tells its owner, who logs and counts.
+struct EngineObserver {
+  std::function<void(const WireChange&)> on_wire_change;
+  std::function<void(const sh_event&)> on_conflict;
+  // Something did not work, or works less well than it could; each text once until it changes.
+  std::function<void(const std::string&)> on_problem;
+};
+
+class Engine {
+ public:
+  // Opens everything and brings the machine into the configured state. `config` passed its checks.
+  static absl::StatusOr<std::unique_ptr<Engine>> Start(const Config& config,
+                                                       EngineObserver observer);
+
+  // Descriptors that the loop watches for reading.
+  [[nodiscard]] int kernel_events_fd() const { return monitor_->fd(); }
+  [[nodiscard]] int bpf_events_fd() const { return datapath_->events_fd(); }
+
+  // Called when they are readable.
+  absl::Status OnKernelEvents();
+  absl::Status OnBpfEvents();
+  // Called every carrier_poll: asks the links, and compares the paths in the map.
+  absl::Status OnPoll();
+  // Called at NextDue(): hold-downs, announcements, retries.
+  void OnDue();
+  [[nodiscard]] absl::Time NextDue() const;
+  [[nodiscard]] absl::Duration poll_interval() const;
+
+  // Puts another configuration into force as a difference. On error the old one stays.
+  absl::Status Reload(const Config& config);
+
+  // Takes everything back: programs, maps, rules, routes, filters, knobs, addresses that the agent
+  // added. The engine is of no use afterwards.
+  absl::Status Detach();
+
+  // For status and explain.
+  [[nodiscard]] const Config& config() const { return config_; }
+  [[nodiscard]] const Facts& facts() const { return facts_; }
+  [[nodiscard]] const Decision& decision() const { return decision_; }
+  [[nodiscard]] const Memory& memory() const { return memory_; }
+  [[nodiscard]] const absl::btree_map<IfIndex, AttachReport>& attachments() const {
+    return attachments_;
+  }
+  [[nodiscard]] absl::Time StateSince(const std::string& nic) const;
+  [[nodiscard]] std::vector<std::string> Problems() const;
+  [[nodiscard]] Datapath& datapath() { return *datapath_; }
+  [[nodiscard]] NetlinkSocket& netlink() { return *netlink_; }
+
+ private:
+  struct NicHistory {
+    NicState state = NicState::kMissing;
+    absl::Time since = absl::InfinitePast();
+  };
+
+  Engine(Config config, EngineObserver observer)
+      : config_(std::move(config)), observer_(std::move(observer)) {}
+
+  absl::Status Open();
+  absl::Status ReadEverything();
+  absl::Status CheckFacts(const Config& config);
+  void AdoptPaths();
+
+  // The quick path: paths and announcements only.
+  void PlaceWires();
+  void SyncPaths();
+  bool SwapPaths(const Memory& desired);
+  void Announce(HomeIndex home);
+  void Report(HomeIndex home, IfIndex from, IfIndex to, const std::string& cause);
+  std::string CauseOf(HomeIndex home, IfIndex from, IfIndex to) const;
+
+  // Everything.
+  void Reconcile();
+  void AttachNics();
+  void ApplyKernelState();
+  void ReadMulticast();
+  void NoteStates();
+  void Problem(const std::string& topic, const absl::Status& status);
+  void ClearProblem(const std::string& topic) { failures_.erase(topic); }
+  [[nodiscard]] std::string NameOf(IfIndex link) const;
+
+  Config config_;
+  EngineObserver observer_;
+
+  std::unique_ptr<NetlinkSocket> netlink_;
+  std::unique_ptr<DriverNames> drivers_;
+  std::unique_ptr<NetlinkMonitor> monitor_;
+  std::unique_ptr<CarrierPoller> poller_;
+  std::unique_ptr<StateFile> state_file_;
+  std::unique_ptr<Datapath> datapath_;
+  Announcer announcer_;
+  AnnounceSchedule announcements_;
+
+  Facts facts_;
+  Memberships memberships_;
+  Memory memory_;
+  DatapathState applied_;  // what the maps hold
+  Decision decision_;
+  std::vector<Sysctl> applied_sysctls_;
+  std::set<std::string> drained_;
+  absl::btree_map<IfIndex, AttachReport> attachments_;
+  absl::btree_map<IfIndex, absl::Time> last_alive_;  // last poll that found carrier
+  absl::btree_map<std::string, NicHistory> history_;
+  absl::btree_map<std::string, std::string> failures_;  // topic -> what is wrong
+  absl::Time retry_ = absl::InfiniteFuture();
+  absl::Time refresh_ = absl::InfiniteFuture();
+  bool dirty_ = false;
+};
+
+}  // namespace stronghost

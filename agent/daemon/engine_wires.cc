@@ -1,0 +1,144 @@
+// The quick path of a failover: which NIC carries which home, and who is told.
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "agent/base/clock.h"
+#include "agent/daemon/engine.h"
+
+namespace stronghost {
+
+// BPF may have flipped a wire since the last look.
+void Engine::SyncPaths() {
+  const absl::Time now = MonotonicNow();
+  for (auto& [index, memory] : memory_) {
+    const Path path = datapath_->ReadPath(index);
+    if (path.wire == IfIndex::kNone || path == memory.path) {
+      continue;
+    }
+    if (path.wire != memory.path.wire) {
+      const IfIndex from = memory.path.wire;
+      memory.since = now;
+      // The home's NIC failed, however briefly: its hold-down starts anew.
+      memory.usable_since = now;
+      memory.linger = IfIndex::kNone;
+      memory.path = path;
+      Report(index, from, path.wire, "kernel");
+      Announce(index);
+    }
+    memory.path = path;
+    if (const auto it = applied_.homes.find(index); it != applied_.homes.end()) {
+      it->second.path = path;
+    }
+  }
+}
+
+// True when every path is in force; false when BPF was quicker somewhere: decide again.
+bool Engine::SwapPaths(const Memory& desired) {
+  bool all = true;
+  for (const auto& [index, next] : desired) {
+    const auto it = memory_.find(index);
+    const auto applied = applied_.homes.find(index);
+    if (it == memory_.end() || applied == applied_.homes.end()) {
+      continue;  // a new home: written whole by Reconcile()
+    }
+    const Path before = it->second.path;
+    if (next.path == before) {
+      continue;
+    }
+    // The old wire must accept before the new one sends: frames cross on the way.
+    if (next.linger != applied->second.linger && next.linger != IfIndex::kNone) {
+      applied->second.linger = next.linger;
+      if (const auto status = datapath_->WriteHome(applied->second, WritePath::kNo); !status.ok()) {
+        Problem("write sh_homes", status);
+      }
+    }
+    if (!datapath_->CompareAndSwapPath(index, before, next.path)) {
+      all = false;
+      continue;
+    }
+    applied->second.path = next.path;
+    it->second = next;
+    if (next.path.wire != before.wire) {
+      Report(index, before.wire, next.path.wire, CauseOf(index, before.wire, next.path.wire));
+      Announce(index);
+    }
+  }
+  return all;
+}
+
+void Engine::PlaceWires() {
+  // Each round takes up what BPF did meanwhile; it can flip a home once for each backup.
+  for (int round = 0; round < 4; ++round) {
+    SyncPaths();
+    const std::vector<Member> members = FindMembers(config_, facts_, applied_, drained_);
+    const Placement placement = Place(members, memory_, MonotonicNow());
+    if (SwapPaths(placement.memory)) {
+      break;
+    }
+  }
+  const SendReport report = announcer_.Send(announcements_.Due(MonotonicNow()));
+  for (const SendFailure& failure : report.failures) {
+    Problem(absl::StrCat("announce on ", NameOf(failure.wire)), failure.status);
+  }
+}
+
+void Engine::Announce(HomeIndex index) {
+  const auto it = applied_.homes.find(index);
+  if (it == applied_.homes.end()) {
+    return;
+  }
+  const HomeState& home = it->second;
+  const IfIndex wire = memory_.at(index).path.wire;
+  AnnounceJob job{
+      .home = index, .wire = wire, .mac = home.mac, .stay = home.stay, .home_mac = home.mac};
+  if (home.stay) {
+    if (const auto link = facts_.links.find(wire); link != facts_.links.end()) {
+      job.mac = link->second.mac;
+    }
+  }
+  for (const auto& [key, owner] : applied_.addresses) {
+    if (owner == index) {
+      job.addresses.push_back(key.address);
+    }
+  }
+  if (const auto found = memberships_.find(home.link); found != memberships_.end()) {
+    job.groups = found->second.groups;
+    job.igmp_version = found->second.igmp_version;
+  }
+  announcements_.Start(std::move(job), MonotonicNow());
+}
+
+std::string Engine::CauseOf(HomeIndex index, IfIndex from, IfIndex to) const {
+  const auto home = applied_.homes.find(index);
+  if (home != applied_.homes.end() && home->second.link == to) {
+    return "failback";
+  }
+  const auto link = facts_.links.find(from);
+  if (link == facts_.links.end()) {
+    return "gone";
+  }
+  if (!link->second.admin_up) {
+    return "down";
+  }
+  return link->second.carrier ? "drained" : "carrier";
+}
+
+void Engine::Report(HomeIndex index, IfIndex from, IfIndex to, const std::string& cause) {
+  const auto home = applied_.homes.find(index);
+  if (home == applied_.homes.end()) {
+    return;
+  }
+  WireChange change{
+      .home = home->second.name, .from = NameOf(from), .to = NameOf(to), .cause = cause};
+  const uint32_t group = home->second.group;
+  if (group >= 1 && group <= config_.groups.size()) {
+    change.group = config_.groups[group - 1].name;
+  }
+  const auto alive = last_alive_.find(from);
+  if (cause != "failback" && cause != "drained" && alive != last_alive_.end()) {
+    change.outage = std::max(absl::ZeroDuration(), MonotonicNow() - alive->second);
+  }
+  observer_.on_wire_change(change);
+}
+
+}  // namespace stronghost

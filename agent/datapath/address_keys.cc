@@ -1,0 +1,35 @@
+#include "agent/datapath/address_keys.h"
+
+#include <algorithm>
+
+namespace stronghost {
+namespace {
+
+sh_ip ToIp(const IpAddress& address) {
+  sh_ip ip{};
+  std::copy(address.mapped().begin(), address.mapped().end(), ip.bytes);
+  return ip;
+}
+
+}  // namespace
+
+sh_address_key ToKey(const AddressKey& address) {
+  return {.ip = ToIp(address.address), .scope = ToInt(address.scope)};
+}
+
+AddressKey FromKey(const sh_address_key& key) {
+  return {IpAddress::FromBytes16(key.ip.bytes), IfIndex{key.scope}};
+}
+
+sh_prefix_key ToKey(const IpPrefix& prefix) {
+  const int skipped = 128 - prefix.address.max_length();
+  return {.length = static_cast<uint32_t>(prefix.length + skipped),
+          .ip = ToIp(prefix.Network().address)};
+}
+
+IpPrefix FromKey(const sh_prefix_key& key) {
+  const IpAddress address = IpAddress::FromBytes16(key.ip.bytes);
+  return {address, static_cast<int>(key.length) - (128 - address.max_length())};
+}
+
+}  // namespace stronghost

@@ -1,0 +1,200 @@
+#include "agent/datapath/datapath.h"
+
+#include <bpf/bpf.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "agent/base/status.h"
+#include "agent/datapath/address_keys.h"
+#include "agent/datapath/clsact.h"
+#include "agent/datapath/pinned_link.h"
+#include "agent/datapath/program_info.h"
+#include "agent/datapath/tcx.h"
+#include "agent/datapath/xdp.h"
+
+namespace stronghost {
+namespace {
+
+absl::StatusOr<TcKind> Choose(TcMode mode) {
+  switch (mode) {
+    case TcMode::kAuto:
+      return TcxSupported() ? TcKind::kTcx : TcKind::kClsact;
+    case TcMode::kTcx:
+      if (!TcxSupported()) {
+        return absl::FailedPreconditionError(
+            "this kernel has no tcx (Linux 6.6), or it may not be asked for; set tc = \"auto\" or "
+            "\"clsact\", or run as root");
+      }
+      return TcKind::kTcx;
+    case TcMode::kClsact:
+      return TcKind::kClsact;
+  }
+  return TcKind::kClsact;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Datapath>> Datapath::Open(const DatapathOptions& options) {
+  ASSIGN_OR_RETURN(const TcKind tc_kind, Choose(options.tc));
+  ASSIGN_OR_RETURN(PinFolder folder, PinFolder::OpenOrCreate(options.pin_dir));
+  ASSIGN_OR_RETURN(LoadedObject object, LoadedObject::Load(folder));
+  ASSIGN_OR_RETURN(StateMaps maps, StateMaps::Open(object.maps()));
+  ASSIGN_OR_RETURN(std::unique_ptr<EventRing> events, EventRing::Open(object.maps().events));
+  ASSIGN_OR_RETURN(const uint32_t homes_map_id, MapId(object.maps().homes));
+  return std::unique_ptr<Datapath>(new Datapath(std::move(folder), std::move(object),
+                                                std::move(maps), std::move(events), tc_kind,
+                                                homes_map_id));
+}
+
+Datapath::Datapath(PinFolder folder, LoadedObject object, StateMaps maps,
+                   std::unique_ptr<EventRing> events, TcKind tc_kind, uint32_t homes_map_id)
+    : folder_(std::move(folder)),
+      object_(std::move(object)),
+      maps_(std::move(maps)),
+      events_(std::move(events)),
+      tc_kind_(tc_kind),
+      homes_map_id_(homes_map_id) {}
+
+absl::Status Datapath::AttachTc(const NicRequest& nic) {
+  const TcPrograms programs = object_.tc_programs();
+  // The other kind, from a run with another setting, goes when the new one is in force.
+  if (tc_kind_ == TcKind::kTcx) {
+    RETURN_IF_ERROR(AttachTcx(folder_, nic.link, nic.name, programs));
+    return DetachClsact(folder_, nic.link, homes_map_id_);
+  }
+  RETURN_IF_ERROR(AttachClsact(folder_, nic.link, nic.name, programs, homes_map_id_));
+  return DetachTcx(folder_, nic.link);
+}
+
+absl::StatusOr<std::vector<std::string>> Datapath::TcStrangers(IfIndex link) const {
+  ASSIGN_OR_RETURN(std::vector<std::string> notes, ClsactStrangers(link, homes_map_id_));
+  if (TcxSupported()) {
+    ASSIGN_OR_RETURN(const std::vector<std::string> more, TcxStrangers(folder_, link));
+    notes.insert(notes.end(), more.begin(), more.end());
+  }
+  return notes;
+}
+
+absl::StatusOr<AttachReport> Datapath::AttachNic(const NicRequest& nic) {
+  const std::vector<IfIndex> before = AttachedNics();
+  const bool fresh = std::find(before.begin(), before.end(), nic.link) == before.end();
+  AttachReport report{.tc = tc_kind_};
+  absl::Status status = AttachTc(nic);
+  if (status.ok()) {
+    const absl::StatusOr<XdpKind> xdp =
+        AttachGuard(folder_, nic, object_.guard_fd(), &maps_.nics, &report.notes);
+    status = xdp.status();
+    report.xdp = xdp.value_or(XdpKind::kOff);
+  }
+  if (status.ok()) {
+    const absl::StatusOr<std::vector<std::string>> strangers = TcStrangers(nic.link);
+    status = strangers.status();
+    if (status.ok()) {
+      report.notes.insert(report.notes.end(), strangers->begin(), strangers->end());
+      return report;
+    }
+  }
+  if (fresh) {
+    static_cast<void>(DetachNic(nic.link));  // ignoring: the first error is the one to tell
+  }
+  return status;
+}
+
+absl::Status Datapath::DetachNic(IfIndex link) {
+  absl::Status status = DetachGuard(folder_, link, &maps_.nics);
+  status.Update(DetachTcx(folder_, link));
+  status.Update(DetachClsact(folder_, link, homes_map_id_));
+  return status;
+}
+
+absl::Status Datapath::DetachAll() {
+  for (const IfIndex link : AttachedNics()) {
+    RETURN_IF_ERROR(DetachNic(link));
+  }
+  return folder_.Destroy();
+}
+
+absl::StatusOr<DatapathState> Datapath::ReadState() const {
+  return stronghost::ReadState(maps_);
+}
+
+absl::StatusOr<std::vector<HomeIndex>> Datapath::ApplyState(const DatapathState& desired,
+                                                            const DatapathState& previous) {
+  return stronghost::ApplyState(&maps_, desired, previous);
+}
+
+absl::Status Datapath::WriteHome(const HomeState& home, WritePath path) {
+  RETURN_IF_ERROR(maps_.homes.Write(home, path));
+  return maps_.nics.Put(home);
+}
+
+absl::Status Datapath::ClearHome(const HomeState& home) {
+  RETURN_IF_ERROR(maps_.nics.Delete({home.link}));
+  maps_.homes.Clear(home.index);
+  return absl::OkStatus();
+}
+
+absl::Status Datapath::PutAddresses(absl::Span<const std::pair<AddressKey, HomeIndex>> addresses) {
+  std::vector<sh_address_key> keys;
+  std::vector<sh_address> values;
+  for (const auto& [address, home] : addresses) {
+    keys.push_back(ToKey(address));
+    values.push_back({.home = ToInt(home)});
+  }
+  return maps_.addresses.Put(keys, values);
+}
+
+absl::Status Datapath::DeleteAddresses(absl::Span<const AddressKey> addresses) {
+  std::vector<sh_address_key> keys;
+  for (const AddressKey& address : addresses) {
+    keys.push_back(ToKey(address));
+  }
+  return maps_.addresses.Delete(keys);
+}
+
+absl::Status Datapath::PutPrefixes(absl::Span<const std::pair<IpPrefix, HomeIndex>> prefixes) {
+  std::vector<sh_prefix_key> keys;
+  std::vector<sh_address> values;
+  for (const auto& [prefix, home] : prefixes) {
+    keys.push_back(ToKey(prefix));
+    values.push_back({.home = ToInt(home)});
+  }
+  return maps_.prefixes.Put(keys, values);
+}
+
+absl::Status Datapath::DeletePrefixes(absl::Span<const IpPrefix> prefixes) {
+  std::vector<sh_prefix_key> keys;
+  for (const IpPrefix& prefix : prefixes) {
+    keys.push_back(ToKey(prefix));
+  }
+  return maps_.prefixes.Delete(keys);
+}
+
+absl::StatusOr<HomeCounters> Datapath::ReadCounters() const {
+  std::vector<HomeIndex> homes = {HomeIndex::kNone};
+  for (uint32_t slot = 1; slot < SH_HOMES_MAX; ++slot) {
+    if (ReadPath(HomeIndex{slot}).wire != IfIndex::kNone) {
+      homes.push_back(HomeIndex{slot});
+    }
+  }
+  return stronghost::ReadCounters(object_.maps().counters, homes);
+}
+
+absl::Status DetachPinned(const std::string& pin_dir) {
+  absl::StatusOr<PinFolder> folder = PinFolder::OpenExisting(pin_dir);
+  if (absl::IsNotFound(folder.status())) {
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(folder.status());
+  const UniqueFd homes(bpf_obj_get(folder->MapPath("sh_homes").c_str()));
+  const absl::StatusOr<uint32_t> homes_map_id = MapId(homes.get());
+  for (const IfIndex link : folder->Nics()) {
+    RETURN_IF_ERROR(RemoveFromHook(*folder, link, NicPin::kGuard));
+    RETURN_IF_ERROR(DetachTcx(*folder, link));
+    RETURN_IF_ERROR(DetachClsact(*folder, link, homes_map_id.value_or(0)));
+  }
+  return folder->Destroy();
+}
+
+}  // namespace stronghost

@@ -1,0 +1,104 @@
+// The kernel half of Stronghost as one object: programs, maps, hooks, pins. It decides nothing.
+//
+// Threading: one thread at a time; its network namespace is the one that is served.
+// Survival:  everything is pinned, so the death of the process changes nothing in the kernel. The
+//            next Open() adopts the maps with their contents, AttachNic() replaces programs in
+//            place. Only DetachNic(), DetachAll() and DetachPinned() take anything away.
+// Failure:   Status that names the step, the object and the mend; libbpf never writes to stderr.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "agent/base/net_types.h"
+#include "agent/config/config.h"
+#include "agent/datapath/counters.h"
+#include "agent/datapath/event_ring.h"
+#include "agent/datapath/loaded_object.h"
+#include "agent/datapath/pin_folder.h"
+#include "agent/datapath/report.h"
+#include "agent/datapath/state_maps.h"
+#include "agent/decide/desired.h"
+
+namespace stronghost {
+
+struct DatapathOptions {
+  std::string pin_dir;  // absolute, on a bpf file system or under /sys/fs/bpf
+  TcMode tc = TcMode::kAuto;
+};
+
+class Datapath {
+ public:
+  // Finds or mounts the bpf file system, takes the pin folder for this process, adopts or makes
+  // the maps, loads the programs. Attaches nothing. FAILED_PRECONDITION: another daemon has the
+  // folder, its maps are of another version, or tcx was asked for and the kernel has none.
+  static absl::StatusOr<std::unique_ptr<Datapath>> Open(const DatapathOptions& options);
+
+  [[nodiscard]] TcKind tc_kind() const { return tc_kind_; }
+  // Maps of an earlier run were found: read the state before applying one.
+  [[nodiscard]] bool adopted() const { return object_.adopted(); }
+  // The first packet after a loss of carrier flips the wire in the kernel (Linux 6.2).
+  [[nodiscard]] bool can_read_carrier() const { return object_.can_read_carrier(); }
+
+  // Puts steer, deliver and guard on the NIC, or replaces what an earlier run left there, without
+  // a moment in between. Programs of others stay. On error a NIC that had nothing has nothing.
+  absl::StatusOr<AttachReport> AttachNic(const NicRequest& nic);
+  // Takes everything of ours off the NIC, which may be gone. OK when there is nothing.
+  absl::Status DetachNic(IfIndex link);
+  // NICs that have anything of ours, also from an earlier run, ascending.
+  [[nodiscard]] std::vector<IfIndex> AttachedNics() const { return folder_.Nics(); }
+  // Detaches every NIC and removes the pins with the folder. The object is of no use afterwards.
+  absl::Status DetachAll();
+
+  // See state_maps.h.
+  [[nodiscard]] absl::StatusOr<DatapathState> ReadState() const;
+  absl::StatusOr<std::vector<HomeIndex>> ApplyState(const DatapathState& desired,
+                                                    const DatapathState& previous);
+
+  // Single homes and paths; see home_slots.h. WriteHome and ClearHome include the entry in sh_nics.
+  absl::Status WriteHome(const HomeState& home, WritePath path);
+  absl::Status ClearHome(const HomeState& home);
+  [[nodiscard]] Path ReadPath(HomeIndex home) const { return maps_.homes.ReadPath(home); }
+  [[nodiscard]] bool CompareAndSwapPath(HomeIndex home, Path expected, Path desired) {
+    return maps_.homes.CompareAndSwapPath(home, expected, desired);
+  }
+  void StorePath(HomeIndex home, Path path) { maps_.homes.StorePath(home, path); }
+
+  // Single addresses and prefixes. Deleting what is absent is OK.
+  absl::Status PutAddresses(absl::Span<const std::pair<AddressKey, HomeIndex>> addresses);
+  absl::Status DeleteAddresses(absl::Span<const AddressKey> addresses);
+  absl::Status PutPrefixes(absl::Span<const std::pair<IpPrefix, HomeIndex>> prefixes);
+  absl::Status DeletePrefixes(absl::Span<const IpPrefix> prefixes);
+
+  // Of every live home, and of kNone for NICs of no group.
+  [[nodiscard]] absl::StatusOr<HomeCounters> ReadCounters() const;
+
+  // Readable when there are events; owned by this object.
+  [[nodiscard]] int events_fd() const { return events_->fd(); }
+  absl::Status ConsumeEvents(const OnEvent& on_event) { return events_->Consume(on_event); }
+
+ private:
+  Datapath(PinFolder folder, LoadedObject object, StateMaps maps, std::unique_ptr<EventRing> events,
+           TcKind tc_kind, uint32_t homes_map_id);
+
+  absl::Status AttachTc(const NicRequest& nic);
+  absl::StatusOr<std::vector<std::string>> TcStrangers(IfIndex link) const;
+
+  PinFolder folder_;
+  LoadedObject object_;
+  StateMaps maps_;
+  std::unique_ptr<EventRing> events_;
+  TcKind tc_kind_;
+  uint32_t homes_map_id_;
+};
+
+// What `stronghost detach` does where no daemon runs: from the pins alone, in the network namespace
+// of the caller. OK when there is no such folder; FAILED_PRECONDITION when a daemon has it.
+absl::Status DetachPinned(const std::string& pin_dir);
+
+}  // namespace stronghost

@@ -1,0 +1,48 @@
+#include "agent/datapath/event_ring.h"
+
+#include <bpf/libbpf.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "agent/base/status.h"
+#include "agent/datapath/libbpf_log.h"
+
+namespace stronghost {
+
+absl::StatusOr<std::unique_ptr<EventRing>> EventRing::Open(int map_fd) {
+  const LibbpfLog log;
+  std::unique_ptr<EventRing> ring(new EventRing);
+  ring->ring_ = ring_buffer__new(map_fd, OnSample, ring.get(), nullptr);
+  if (ring->ring_ == nullptr) {
+    return log.Error(errno, "open the ring sh_events");
+  }
+  return ring;
+}
+
+EventRing::~EventRing() {
+  ring_buffer__free(ring_);
+}
+
+int EventRing::fd() const {
+  return ring_buffer__epoll_fd(ring_);
+}
+
+int EventRing::OnSample(void* context, void* data, size_t size) {
+  const EventRing* ring = static_cast<EventRing*>(context);
+  if (size >= sizeof(sh_event)) {
+    sh_event event{};
+    std::memcpy(&event, data, sizeof(event));
+    (*ring->on_event_)(event);
+  }
+  return 0;
+}
+
+absl::Status EventRing::Consume(const OnEvent& on_event) {
+  on_event_ = &on_event;
+  const int count = ring_buffer__consume(ring_);
+  on_event_ = nullptr;
+  return count < 0 ? ErrnoError(count, "consume sh_events") : absl::OkStatus();
+}
+
+}  // namespace stronghost

@@ -1,0 +1,182 @@
+#include "agent/datapath/loaded_object.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "agent/base/status.h"
+#include "agent/base/unique_fd.h"
+#include "agent/datapath/home_slots.h"
+#include "agent/datapath/libbpf_log.h"
+#include "stronghost.skel.h"
+
+namespace stronghost {
+namespace {
+
+// The kernel function by which steer reads the carrier bit. It is a weak symbol of the object.
+constexpr char kCastFunction[] = "bpf_cast_to_kern_ctx";
+
+bool KernelHasFunction(const char* name) {
+  const LibbpfLog log;
+  btf* kernel = btf__load_vmlinux_btf();
+  const bool has = kernel != nullptr && btf__find_by_name_kind(kernel, name, BTF_KIND_FUNC) > 0;
+  btf__free(kernel);
+  return has;
+}
+
+// Maps that are pinned; the rest (.rodata) belongs to one load.
+bool IsPinned(const bpf_map* map) {
+  return absl::StartsWith(bpf_map__name(map), "sh_");
+}
+
+absl::Status WrongLayout(const PinFolder& folder, absl::string_view map, absl::string_view detail) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "pinned map ", folder.name(), "/", map, " is of another version of stronghost (", detail,
+      "); remove the old data path with 'stronghost detach' and start again, or start the version ",
+      "that made it"));
+}
+
+absl::Status CheckLayout(const PinFolder& folder, const bpf_map* map, int pinned_fd) {
+  const char* name = bpf_map__name(map);
+  bpf_map_info pinned{};
+  uint32_t length = sizeof(pinned);
+  if (bpf_obj_get_info_by_fd(pinned_fd, &pinned, &length) != 0) {
+    return ErrnoError(errno, absl::StrCat("describe pinned map ", folder.name(), "/", name));
+  }
+  const auto differs = [&](const char* what, uint32_t found, uint32_t expected) {
+    return found == expected
+               ? absl::OkStatus()
+               : WrongLayout(folder, name,
+                             absl::StrFormat("%s %u, this build has %u", what, found, expected));
+  };
+  RETURN_IF_ERROR(differs("type", pinned.type, bpf_map__type(map)));
+  RETURN_IF_ERROR(differs("key size", pinned.key_size, bpf_map__key_size(map)));
+  RETURN_IF_ERROR(differs("value size", pinned.value_size, bpf_map__value_size(map)));
+  RETURN_IF_ERROR(differs("max_entries", pinned.max_entries, bpf_map__max_entries(map)));
+  return differs("flags", pinned.map_flags, bpf_map__map_flags(map));
+}
+
+absl::Status CheckVersion(const PinFolder& folder, int homes_fd) {
+  const uint32_t zero = 0;
+  sh_home slot{};
+  if (bpf_map_lookup_elem(homes_fd, &zero, &slot) != 0) {
+    return ErrnoError(errno, absl::StrCat("read ", folder.name(), "/sh_homes"));
+  }
+  if (slot.ifindex != SH_LAYOUT_VERSION) {
+    return WrongLayout(
+        folder, "sh_homes",
+        absl::StrFormat("layout version %u, this build has %u", slot.ifindex, SH_LAYOUT_VERSION));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void LoadedObject::Destroy::operator()(stronghost_bpf* skeleton) const {
+  stronghost_bpf__destroy(skeleton);
+}
+
+absl::StatusOr<LoadedObject> LoadedObject::Load(const PinFolder& folder) {
+  LoadedObject object;
+  RETURN_IF_ERROR(object.Open());
+  RETURN_IF_ERROR(object.Adopt(folder));
+  RETURN_IF_ERROR(object.LoadIntoKernel(folder));
+  RETURN_IF_ERROR(object.PinNew(folder));
+  return object;
+}
+
+absl::Status LoadedObject::Open() {
+  const LibbpfLog log;
+  skeleton_.reset(stronghost_bpf__open());
+  if (skeleton_ == nullptr) {
+    return log.Error(errno, "open the BPF object");
+  }
+  can_read_carrier_ = KernelHasFunction(kCastFunction);
+  skeleton_->rodata->sh_can_read_carrier = can_read_carrier_;
+  return absl::OkStatus();
+}
+
+absl::Status LoadedObject::Adopt(const PinFolder& folder) {
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, skeleton_->obj) {
+    const char* name = bpf_map__name(map);
+    if (!IsPinned(map)) {
+      continue;
+    }
+    const UniqueFd pinned(bpf_obj_get(folder.MapPath(name).c_str()));
+    if (!pinned.valid() && errno == ENOENT) {
+      continue;
+    }
+    if (!pinned.valid()) {
+      return ErrnoError(errno, absl::StrCat("open pinned map ", folder.name(), "/", name));
+    }
+    RETURN_IF_ERROR(CheckLayout(folder, map, pinned.get()));
+    if (map == skeleton_->maps.sh_homes) {
+      RETURN_IF_ERROR(CheckVersion(folder, pinned.get()));
+    }
+    const LibbpfLog log;
+    if (const int failed = bpf_map__reuse_fd(map, pinned.get()); failed != 0) {
+      return log.Error(failed, absl::StrCat("adopt pinned map ", folder.name(), "/", name));
+    }
+    adopted_ = true;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LoadedObject::LoadIntoKernel(const PinFolder& folder) {
+  const LibbpfLog log;
+  // For kernels before 5.11 libbpf raises RLIMIT_MEMLOCK itself.
+  if (const int failed = stronghost_bpf__load(skeleton_.get()); failed != 0) {
+    return log.Error(failed, absl::StrCat("load the BPF programs (pin folder ", folder.name(),
+                                          "); run as root or give CAP_BPF and CAP_NET_ADMIN, on ",
+                                          "a kernel with BTF (CONFIG_DEBUG_INFO_BTF)"));
+  }
+  return absl::OkStatus();
+}
+
+// Each pin is made whole or not at all, and maps that a death in between left without a pin are
+// made anew by the next start.
+absl::Status LoadedObject::PinNew(const PinFolder& folder) const {
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, skeleton_->obj) {
+    const std::string path = folder.MapPath(bpf_map__name(map));
+    if (!IsPinned(map) || access(path.c_str(), F_OK) == 0) {
+      continue;
+    }
+    if (map == skeleton_->maps.sh_homes) {
+      ASSIGN_OR_RETURN(HomeSlots slots, HomeSlots::Map(bpf_map__fd(map)));
+      slots.StampLayoutVersion();
+    }
+    if (bpf_obj_pin(bpf_map__fd(map), path.c_str()) != 0) {
+      return ErrnoError(errno, absl::StrCat("pin map ", folder.name(), "/", bpf_map__name(map)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+MapFds LoadedObject::maps() const {
+  return {.addresses = bpf_map__fd(skeleton_->maps.sh_addresses),
+          .prefixes = bpf_map__fd(skeleton_->maps.sh_prefixes),
+          .homes = bpf_map__fd(skeleton_->maps.sh_homes),
+          .nics = bpf_map__fd(skeleton_->maps.sh_nics),
+          .counters = bpf_map__fd(skeleton_->maps.sh_counters),
+          .events = bpf_map__fd(skeleton_->maps.sh_events)};
+}
+
+TcPrograms LoadedObject::tc_programs() const {
+  return {.steer_fd = bpf_program__fd(skeleton_->progs.sh_steer),
+          .deliver_fd = bpf_program__fd(skeleton_->progs.sh_deliver)};
+}
+
+int LoadedObject::guard_fd() const {
+  return bpf_program__fd(skeleton_->progs.sh_guard);
+}
+
+}  // namespace stronghost

@@ -1,0 +1,62 @@
+// The BPF programs and maps in the kernel: opened, their pinned maps adopted, loaded, new maps
+// pinned. The only file that knows the skeleton.
+#pragma once
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "agent/datapath/pin_folder.h"
+#include "agent/datapath/tcx.h"
+
+struct stronghost_bpf;
+
+namespace stronghost {
+
+// Descriptors of the loaded maps; borrowed from LoadedObject.
+struct MapFds {
+  int addresses = -1;
+  int prefixes = -1;
+  int homes = -1;
+  int nics = -1;
+  int counters = -1;
+  int events = -1;
+};
+
+// Owns the skeleton. Move-only. Its death closes descriptors; pins and attached programs stay.
+class LoadedObject {
+ public:
+  // Maps pinned in the folder are taken over with their contents if type, sizes, flags and
+  // SH_LAYOUT_VERSION agree; else FAILED_PRECONDITION with the mend, and nothing is changed. Maps
+  // without a pin are made and pinned. Errors name the step and carry the end of the verifier's
+  // log.
+  static absl::StatusOr<LoadedObject> Load(const PinFolder& folder);
+
+  LoadedObject(LoadedObject&&) noexcept = default;
+  LoadedObject& operator=(LoadedObject&&) noexcept = default;
+  ~LoadedObject() = default;
+
+  [[nodiscard]] MapFds maps() const;
+  [[nodiscard]] TcPrograms tc_programs() const;
+  [[nodiscard]] int guard_fd() const;
+  // Whether pinned maps of an earlier run were found.
+  [[nodiscard]] bool adopted() const { return adopted_; }
+  // Whether steer sees the carrier of its NIC itself (Linux 6.2): the flip in the kernel.
+  [[nodiscard]] bool can_read_carrier() const { return can_read_carrier_; }
+
+ private:
+  struct Destroy {
+    void operator()(stronghost_bpf* skeleton) const;
+  };
+
+  LoadedObject() = default;
+  absl::Status Open();
+  absl::Status Adopt(const PinFolder& folder);
+  absl::Status LoadIntoKernel(const PinFolder& folder);
+  absl::Status PinNew(const PinFolder& folder) const;
+
+  std::unique_ptr<stronghost_bpf, Destroy> skeleton_;
+  bool adopted_ = false;
+  bool can_read_carrier_ = false;
+};
+
+}  // namespace stronghost

@@ -1,0 +1,97 @@
+#include "agent/observe/carrier_poll.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cerrno>
+
+#include "agent/base/status.h"
+#include "agent/netlink/build.h"
+#include "agent/netlink/parse.h"
+
+namespace stronghost {
+namespace {
+
+constexpr int kAnswerTimeoutMs = 1000;
+
+}  // namespace
+
+absl::StatusOr<CarrierPoller> CarrierPoller::Open() {
+  ASSIGN_OR_RETURN(NetlinkPort port, OpenNetlink({}));
+  return CarrierPoller(std::move(port));
+}
+
+void CarrierPoller::SetLinks(absl::Span<const IfIndex> links) {
+  links_.assign(links.begin(), links.end());
+  requests_.clear();
+  for (const IfIndex link : links_) {
+    requests_.push_back(GetLinkRequest(link));
+  }
+}
+
+absl::StatusOr<std::vector<CarrierSample>> CarrierPoller::Poll() {
+  std::vector<CarrierSample> samples;
+  for (const IfIndex link : links_) {
+    samples.push_back({.link = link});
+  }
+  if (samples.empty()) {
+    return samples;
+  }
+  RETURN_IF_ERROR(Send());
+  // Without NLM_F_ACK there is exactly one answer to each request: the link, or an error.
+  for (size_t answers = 0; answers < samples.size();) {
+    ASSIGN_OR_RETURN(const size_t more, Receive(samples));
+    answers += more;
+  }
+  return samples;
+}
+
+absl::Status CarrierPoller::Send() {
+  std::vector<iovec> parts;
+  first_sequence_ += static_cast<uint32_t>(requests_.size());
+  uint32_t sequence = first_sequence_;
+  for (NetlinkMessage& request : requests_) {
+    request.header().nlmsg_seq = sequence++;
+    parts.push_back({&request.header(), request.size()});
+  }
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  ssize_t sent = 0;
+  do {
+    sent = sendmsg(port_.fd.get(), &message, 0);  // unconnected netlink goes to the kernel
+  } while (sent < 0 && errno == EINTR);
+  return sent < 0 ? ErrnoError(errno, "ask for the carrier of the NICs") : absl::OkStatus();
+}
+
+// Takes one datagram; returns how many requests it answers.
+absl::StatusOr<size_t> CarrierPoller::Receive(std::vector<CarrierSample>& samples) {
+  absl::Span<const char> datagram;
+  ASSIGN_OR_RETURN(const ReceiveOutcome outcome,
+                   ReceiveDatagram(port_.fd.get(), buffer_, datagram));
+  switch (outcome) {
+    case ReceiveOutcome::kNothing:
+      RETURN_IF_ERROR(WaitReadable(port_.fd.get(), kAnswerTimeoutMs));
+      return size_t{0};
+    case ReceiveOutcome::kOverrun:
+      return absl::UnavailableError("ask for the carrier of the NICs: an answer was lost");
+    case ReceiveOutcome::kDatagram:
+      break;
+  }
+  size_t answers = 0;
+  ForEachMessage(datagram, [&](const nlmsghdr& message) {
+    const uint32_t index = message.nlmsg_seq - first_sequence_;
+    if (index >= samples.size()) {
+      return;
+    }
+    ++answers;
+    if (const auto state = ParseLinkState(message); state.has_value()) {
+      samples[index].exists = true;
+      samples[index].admin_up = state->admin_up;
+      samples[index].carrier = state->carrier;
+    }
+  });
+  return answers;
+}
+
+}  // namespace stronghost

@@ -1,0 +1,215 @@
+#include "agent/observe/facts_events.h"
+
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/base/ids.h"
+#include "agent/netlink/canonical.h"
+#include "agent/netlink/parse.h"
+
+namespace stronghost {
+namespace {
+
+template <typename T, typename Predicate>
+bool EraseIf(std::vector<T>& values, Predicate predicate) {
+  const auto end = std::remove_if(values.begin(), values.end(), predicate);
+  const bool any = end != values.end();
+  values.erase(end, values.end());
+  return any;
+}
+
+bool SameAddress(const AddressFact& a, const AddressFact& b) {
+  return a.link == b.link && a.ip == b.ip;
+}
+
+// Equal but for the flags that the kernel sets by itself (RTNH_F_LINKDOWN, RTNH_F_DEAD ...).
+bool SameRoute(const RouteFact& a, const RouteFact& b) {
+  return CanonicalRoute(a) == CanonicalRoute(b);
+}
+
+bool SameRouteKey(const RouteFact& a, const RouteFact& b) {
+  return a.table == b.table && a.destination == b.destination && a.metric == b.metric;
+}
+
+class Applier {
+ public:
+  explicit Applier(Facts& facts) : facts_(facts) {}
+
+  bool operator()(const LinkChanged& event) {
+    LinkFact link = event.link;
+    bool changed = false;
+    const auto known = facts_.links.find(link.index);
+    if (known != facts_.links.end() && link.driver.empty() && known->second.name == link.name) {
+      link.driver = known->second.driver;
+    }
+    if (known == facts_.links.end() || known->second != link) {
+      facts_.links[link.index] = link;
+      changed = true;
+    }
+    if (!link.admin_up) {
+      changed = EraseRoutesThrough(link.index) || changed;
+    }
+    return changed;
+  }
+
+  bool operator()(const LinkGone& event) {
+    const bool routes = EraseRoutesThrough(event.link);
+    const bool addresses = EraseIf(
+        facts_.addresses, [&](const AddressFact& address) { return address.link == event.link; });
+    const bool multicast = facts_.multicast.erase(event.link) > 0;
+    const bool link = facts_.links.erase(event.link) > 0;
+    return routes || addresses || multicast || link;
+  }
+
+  bool operator()(const AddressChanged& event) {
+    const auto known = std::find_if(
+        facts_.addresses.begin(), facts_.addresses.end(),
+        [&](const AddressFact& address) { return SameAddress(address, event.address); });
+    if (known == facts_.addresses.end()) {
+      facts_.addresses.push_back(event.address);
+      return true;
+    }
+    return std::exchange(*known, event.address) != event.address;
+  }
+
+  bool operator()(const AddressGone& event) {
+    const bool address = EraseIf(facts_.addresses, [&](const AddressFact& known) {
+      return SameAddress(known, event.address);
+    });
+    const bool routes = event.address.ip.address.IsV4() && EraseRoutesOf(event.address);
+    return address || routes;
+  }
+
+  bool operator()(const RouteChanged& event) {
+    const auto known =
+        std::find_if(facts_.routes.begin(), facts_.routes.end(),
+                     [&](const RouteFact& route) { return SameRoute(route, event.route); });
+    const bool present = known != facts_.routes.end();
+    bool replaced = false;
+    if (present) {
+      *known = event.route;
+    }
+    if (event.replaces) {
+      replaced = EraseIf(facts_.routes, [&](const RouteFact& route) {
+        return SameRouteKey(route, event.route) && !SameRoute(route, event.route);
+      });
+    }
+    if (!present) {
+      facts_.routes.push_back(event.route);
+    }
+    return replaced || !present;
+  }
+
+  bool operator()(const RouteGone& event) {
+    return EraseIf(facts_.routes,
+                   [&](const RouteFact& route) { return SameRoute(route, event.route); });
+  }
+
+  bool operator()(const RuleChanged& event) {
+    if (std::find(facts_.rules.begin(), facts_.rules.end(), event.rule) != facts_.rules.end()) {
+      return false;
+    }
+    facts_.rules.push_back(event.rule);
+    return true;
+  }
+
+  bool operator()(const RuleGone& event) {
+    return EraseIf(facts_.rules, [&](const RuleFact& rule) { return rule == event.rule; });
+  }
+
+  bool operator()(const Resync& /*event*/) { return true; }
+
+ private:
+  bool EraseRoutesThrough(IfIndex link) {
+    return EraseIf(facts_.routes, [link](const RouteFact& route) { return route.link == link; });
+  }
+
+  // IPv4 routes that went with an address without being announced.
+  bool EraseRoutesOf(const AddressFact& gone) {
+    bool is_local = false;
+    bool link_has_ipv4 = false;
+    for (const AddressFact& left : facts_.addresses) {
+      is_local = is_local || left.ip.address == gone.ip.address;
+      link_has_ipv4 = link_has_ipv4 || (left.link == gone.link && left.ip.address.IsV4());
+    }
+    return EraseIf(facts_.routes, [&](const RouteFact& route) {
+      return route.destination.address.IsV4() && ((!is_local && route.source == gone.ip.address) ||
+                                                  (!link_has_ipv4 && route.link == gone.link));
+    });
+  }
+
+  Facts& facts_;
+};
+
+void DecodeRoutes(const nlmsghdr& message, std::vector<KernelEvent>& events) {
+  bool replaces = (message.nlmsg_flags & NLM_F_REPLACE) != 0;
+  for (RouteFact& route : ParseRoutes(message)) {
+    if (!IsWatchedTable(route.table)) {
+      return;
+    }
+    if (message.nlmsg_type == RTM_NEWROUTE) {
+      // Only the first hop of several clears away what was there.
+      events.emplace_back(RouteChanged{std::move(route), std::exchange(replaces, false)});
+    } else {
+      events.emplace_back(RouteGone{std::move(route)});
+    }
+  }
+}
+
+template <typename Changed, typename Gone, typename Fact>
+void AddEvent(bool gone, std::optional<Fact> fact, std::vector<KernelEvent>& events) {
+  if (!fact.has_value()) {
+    return;
+  }
+  if (gone) {
+    events.emplace_back(Gone{*std::move(fact)});
+  } else {
+    events.emplace_back(Changed{*std::move(fact)});
+  }
+}
+
+}  // namespace
+
+bool IsWatchedTable(uint32_t table) {
+  constexpr uint32_t kHomes = 255;
+  return table == RT_TABLE_MAIN || (table > kTableBase && table <= kTableBase + kHomes);
+}
+
+void DecodeEvent(const nlmsghdr& message, std::vector<KernelEvent>& events) {
+  switch (message.nlmsg_type) {
+    case RTM_NEWLINK:
+      if (auto link = ParseLink(message); link.has_value()) {
+        events.emplace_back(LinkChanged{*std::move(link)});
+      }
+      break;
+    case RTM_DELLINK:
+      if (auto link = ParseLink(message); link.has_value()) {
+        events.emplace_back(LinkGone{link->index});
+      }
+      break;
+    case RTM_NEWADDR:
+    case RTM_DELADDR:
+      AddEvent<AddressChanged, AddressGone>(message.nlmsg_type == RTM_DELADDR,
+                                            ParseAddress(message), events);
+      break;
+    case RTM_NEWROUTE:
+    case RTM_DELROUTE:
+      DecodeRoutes(message, events);
+      break;
+    case RTM_NEWRULE:
+    case RTM_DELRULE:
+      AddEvent<RuleChanged, RuleGone>(message.nlmsg_type == RTM_DELRULE, ParseRule(message),
+                                      events);
+      break;
+    default:
+      break;
+  }
+}
+
+bool ApplyEvent(Facts& facts, const KernelEvent& event) {
+  return std::visit(Applier(facts), event);
+}
+
+}  // namespace stronghost

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/base/net_types.h"
+#include "agent/serve/report.h"
+
+namespace stronghost {
+
+// What the control socket can ask of the daemon. Called on the event loop's thread, one call at a
+// time; a call blocks the loop, so it answers from what is known. A status that is not OK reaches
+// the user as "message; mend" (see SplitMend), so its message has to name both.
+class AgentApi {
+ public:
+  AgentApi() = default;
+  AgentApi(const AgentApi&) = delete;
+  AgentApi& operator=(const AgentApi&) = delete;
+  virtual ~AgentApi() = default;
+
+  virtual StatusReport Status() = 0;
+
+  // Both addresses are of one family. `scope` is the NIC that was named behind '%' ("fe80::1%eth0")
+  // with either address; "" when none was.
+  virtual absl::StatusOr<ExplainReport> Explain(const IpAddress& source,
+                                                const IpAddress& destination,
+                                                const std::string& scope) = 0;
+
+  // Removes the data path and makes the loop exit (sd_event_exit). The reply is written before the
+  // loop gets control again.
+  virtual absl::Status Detach() = 0;
+};
+
+}  // namespace stronghost

@@ -1,0 +1,158 @@
+#include "agent/serve/agent_service.h"
+
+#include <memory>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "agent/serve/interface.h"
+#include "agent/serve/status_json.h"
+#include "agent/serve/version.h"
+
+namespace stronghost {
+namespace {
+
+VarlinkReply Error(absl::string_view error, const char* key, absl::string_view value) {
+  return {.parameters = {{key, std::string(value)}}, .error = std::string(error)};
+}
+
+VarlinkReply Refused(const absl::Status& status) {
+  const auto [message, mend] = SplitMend(status.message());
+  return {.parameters = {{"message", message}, {"mend", mend}},
+          .error = std::string(kRefusedError)};
+}
+
+VarlinkReply GetInfo() {
+  return {.parameters = {{"vendor", "Stronghost"},
+                         {"product", "stronghostd"},
+                         {"version", Version()},
+                         {"url", ""},
+                         {"interfaces", {kServiceInterface.data(), kAgentInterface.data()}}}};
+}
+
+VarlinkReply GetInterfaceDescription(const VarlinkCall& call) {
+  std::string interface;
+  if (!JsonReader(call.parameters, "parameters").Get("interface", &interface).status().ok()) {
+    return Error(kInvalidParameterError, "parameter", "interface");
+  }
+  for (const auto& [name, text] : {std::pair{kServiceInterface, ServiceDescription()},
+                                   std::pair{kAgentInterface, AgentDescription()}}) {
+    if (name == interface) {
+      return {.parameters = {{"description", std::string(text)}}};
+    }
+  }
+  return Error(kInterfaceNotFoundError, "interface", interface);
+}
+
+// An address as users write it, with or without "%NIC".
+struct ScopedAddress {
+  IpAddress ip;
+  std::string scope;
+};
+
+absl::StatusOr<ScopedAddress> ParseScoped(const std::string& text) {
+  const size_t percent = text.find('%');
+  auto ip = IpAddress::Parse(text.substr(0, percent));
+  if (!ip.ok()) {
+    return ip.status();
+  }
+  return ScopedAddress{*ip, percent == std::string::npos ? "" : text.substr(percent + 1)};
+}
+
+VarlinkReply Explain(const VarlinkCall& call, AgentApi* api) {
+  std::vector<ScopedAddress> ends;
+  for (const char* key : {"source", "destination"}) {
+    std::string text;
+    if (!JsonReader(call.parameters, "parameters").Get(key, &text).status().ok()) {
+      return Error(kInvalidParameterError, "parameter", key);
+    }
+    auto end = ParseScoped(text);
+    if (!end.ok()) {
+      return Refused(end.status());
+    }
+    ends.push_back(*std::move(end));
+  }
+  const ScopedAddress& source = ends[0];
+  const ScopedAddress& destination = ends[1];
+  if (source.ip.IsV4() != destination.ip.IsV4()) {
+    return Refused(absl::InvalidArgumentError(
+        absl::StrCat(source.ip.ToString(), " and ", destination.ip.ToString(),
+                     " are of two families; give two IPv4 or two IPv6 addresses")));
+  }
+  if (!source.scope.empty() && !destination.scope.empty() && source.scope != destination.scope) {
+    return Refused(absl::InvalidArgumentError(
+        absl::StrCat("%", source.scope, " and %", destination.scope,
+                     " are two scopes, which no packet has; name one NIC")));
+  }
+  auto report = api->Explain(source.ip, destination.ip,
+                             source.scope.empty() ? destination.scope : source.scope);
+  if (!report.ok()) {
+    return Refused(report.status());
+  }
+  return {.parameters = ExplainToJson(*report)};
+}
+
+VarlinkReply Detach(AgentApi* api) {
+  const absl::Status status = api->Detach();
+  return status.ok() ? VarlinkReply{} : Refused(status);
+}
+
+VarlinkReplies Status(const VarlinkCall& call, AgentApi* api) {
+  if (!call.more) {
+    return [api] { return VarlinkReply{.parameters = StatusToJson(api->Status())}; };
+  }
+  return [api, pieces = std::shared_ptr<StatusPieces>()]() mutable {
+    if (pieces == nullptr) {
+      pieces = std::make_shared<StatusPieces>(api->Status());
+    }
+    Json piece = pieces->Next();
+    return VarlinkReply{.parameters = std::move(piece), .continues = !pieces->done()};
+  };
+}
+
+VarlinkReply UnknownMethod(const std::string& method) {
+  const std::string interface = method.substr(0, method.rfind('.'));
+  if (interface == kServiceInterface || interface == kAgentInterface) {
+    return Error(kMethodNotFoundError, "method", method);
+  }
+  return Error(kInterfaceNotFoundError, "interface", interface);
+}
+
+}  // namespace
+
+VarlinkReplies AnswerCall(const VarlinkCall& call, AgentApi* api) {
+  if (!call.parameters.is_object()) {
+    return [] { return Error(kInvalidParameterError, "parameter", "parameters"); };
+  }
+  if (call.upgrade) {
+    return [] { return Error(kInvalidParameterError, "parameter", "upgrade"); };
+  }
+  if (call.method == "io.stronghost.Agent.Status") {
+    return Status(call, api);
+  }
+  if (call.method == "io.stronghost.Agent.Explain") {
+    return [call, api] { return Explain(call, api); };
+  }
+  if (call.method == "io.stronghost.Agent.Detach") {
+    return [api] { return Detach(api); };
+  }
+  if (call.method == "io.stronghost.Agent.Ping") {
+    return [] { return VarlinkReply{}; };
+  }
+  if (call.method == "org.varlink.service.GetInfo") {
+    return GetInfo;
+  }
+  if (call.method == "org.varlink.service.GetInterfaceDescription") {
+    return [call] { return GetInterfaceDescription(call); };
+  }
+  return [method = call.method] { return UnknownMethod(method); };
+}
+
+std::pair<std::string, std::string> SplitMend(absl::string_view message) {
+  const size_t cut = message.find("; ");
+  if (cut == absl::string_view::npos) {
+    return {std::string(message), ""};
+  }
+  return {std::string(message.substr(0, cut)), std::string(message.substr(cut + 2))};
+}
+
+}  // namespace stronghost

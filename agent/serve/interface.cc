@@ -1,0 +1,131 @@
+#include "agent/serve/interface.h"
+
+namespace stronghost {
+namespace {
+
+constexpr char kService[] = R"(# Answered by every varlink service.
+interface org.varlink.service
+
+# What the service is, and which interfaces it has.
+method GetInfo() -> (
+  vendor: string,
+  product: string,
+  version: string,
+  url: string,
+  interfaces: []string
+)
+
+# The definition of one interface.
+method GetInterfaceDescription(interface: string) -> (description: string)
+
+error InterfaceNotFound (interface: string)
+error MethodNotFound (method: string)
+error MethodNotImplemented (method: string)
+error InvalidParameter (parameter: string)
+error PermissionDenied ()
+error ExpectedMore ()
+)";
+
+constexpr char kAgent[] = R"(# The agent that keeps the strong host model on this host.
+# Times are RFC 3339 in UTC, or null where they are not known.
+interface io.stronghost.Agent
+
+type Nic (
+  name: string,
+  # 0 while the NIC is missing
+  ifindex: int,
+  # "" while it is not known
+  mac: string,
+  state: (missing, down, drained, suspect, standby, up),
+  # index in the map sh_homes
+  home: int,
+  carrier: bool,
+  xdp: (native, generic, off),
+  tc: (tcx, clsact),
+  notes: []string,
+  # last change of state
+  since: ?string
+)
+
+type Address (
+  # without prefix length; a link-local address bears its NIC: fe80::1%eth0
+  ip: string,
+  # the NIC that owns the address
+  home: string,
+  # the NIC that carries it now; null: none
+  wire: ?string,
+  since: ?string
+)
+
+# Another NIC carries the frames of a home.
+type StandIn (
+  home: string,
+  wire: string,
+  addresses: int,
+  since: ?string
+)
+
+type Group (
+  name: string,
+  mac: ?(follow, stay),
+  nics: ?[]Nic,
+  addresses: []Address,
+  stand_ins: ?[]StandIn
+)
+
+type Counter (packets: int, bytes: int)
+
+type Daemon (
+  version: string,
+  pid: int,
+  started: ?string,
+  carrier_signals: []string,
+  pin_dir: string
+)
+
+# The whole state. Called with "more", the first reply has everything but the addresses, and
+# each further one some addresses under the name of their group.
+method Status() -> (
+  groups: []Group,
+  # verdict -> packets of all NICs
+  counters: ?[string]int,
+  # NIC -> verdict
+  nic_counters: ?[string][string]Counter,
+  # what is wrong, and the mend
+  problems: ?[]string,
+  agent: ?Daemon
+)
+
+# What becomes of a packet from source to destination, and why. A link-local address may bear
+# its NIC: fe80::1%eth0.
+method Explain(source: string, destination: string) -> (
+  source: string,
+  destination: string,
+  home: ?string,
+  wire: ?string,
+  action: (pass, redirect, unmanaged),
+  next_hop: ?string,
+  why: []string
+)
+
+# Removes the data path, restores what was changed, and ends the agent.
+method Detach() -> ()
+
+# Answers at once: the agent's loop runs.
+method Ping() -> ()
+
+# The request can't be met: why not, and what would help.
+error Refused (message: string, mend: string)
+)";
+
+}  // namespace
+
+absl::string_view ServiceDescription() {
+  return kService;
+}
+
+absl::string_view AgentDescription() {
+  return kAgent;
+}
+
+}  // namespace stronghost

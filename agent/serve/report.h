@@ -1,0 +1,110 @@
+// What the agent shows of itself: plain values, filled by the daemon, sent by varlink_server,
+// published by metrics and printed by the command line. States and modes are the words of the
+// outside contract, so that an older command prints a newer daemon's word instead of refusing it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/time/time.h"
+#include "agent/base/net_types.h"
+
+namespace stronghost {
+
+// One member of a group.
+struct NicReport {
+  std::string name;
+  IfIndex ifindex = IfIndex::kNone;  // kNone while the NIC is missing
+  MacAddress mac;                    // all zero while it is not known
+  std::string state;  // "missing" | "down" | "drained" | "suspect" | "standby" | "up"
+  HomeIndex home = HomeIndex::kNone;
+  bool carrier = false;
+  std::string xdp;                          // in force: "native" | "generic" | "off"
+  std::string tc;                           // in force: "tcx" | "clsact"
+  std::vector<std::string> notes;           // what is worth knowing, and no problem
+  absl::Time since = absl::InfinitePast();  // last change of `state`; InfinitePast: not known
+
+  bool operator==(const NicReport&) const = default;
+};
+
+// One managed address.
+struct AddressReport {
+  std::string ip;                           // no prefix length; link-local ones read "fe80::1%eth0"
+  std::string home;                         // NIC name
+  std::string wire;                         // NIC name; "": nothing carries it now
+  absl::Time since = absl::InfinitePast();  // last change of `wire` or `home`
+
+  bool operator==(const AddressReport&) const = default;
+};
+
+// NICs of one layer-2 segment.
+struct GroupReport {
+  std::string name;
+  std::string mac;  // in force: "follow" | "stay"
+  std::vector<NicReport> nics;
+  std::vector<AddressReport> addresses;
+
+  bool operator==(const GroupReport&) const = default;
+};
+
+// A home whose frames another NIC carries.
+struct StandInReport {
+  std::string home;
+  std::string wire;
+  uint64_t addresses = 0;
+  absl::Time since = absl::InfinitePast();  // the latest change among its addresses
+
+  bool operator==(const StandInReport&) const = default;
+};
+
+// The stand-ins that the group's addresses tell of, by home and wire.
+std::vector<StandInReport> StandIns(const GroupReport& group);
+
+// Packets and bytes since the data path was loaded.
+struct CounterReport {
+  uint64_t packets = 0;
+  uint64_t bytes = 0;
+
+  bool operator==(const CounterReport&) const = default;
+};
+
+// The daemon itself.
+struct AgentReport {
+  std::string version;
+  int64_t pid = 0;
+  absl::Time started = absl::InfinitePast();
+  std::vector<std::string> carrier_signals;  // in use: "fentry", "poll", "rtnetlink", ...
+  std::string pin_dir;
+
+  bool operator==(const AgentReport&) const = default;
+};
+
+struct StatusReport {
+  std::vector<GroupReport> groups;
+  // Verdict -> packets of all NICs. Verdict names: SH_VERDICTS in maps/counters.h.
+  absl::btree_map<std::string, uint64_t> counters;
+  // NIC -> verdict -> packets and bytes.
+  absl::btree_map<std::string, absl::btree_map<std::string, CounterReport>> nic_counters;
+  std::vector<std::string> problems;  // each: what is wrong, and the mend
+  AgentReport agent;
+
+  bool operator==(const StatusReport&) const = default;
+};
+
+// What would become of a packet, and why.
+struct ExplainReport {
+  std::string source;
+  std::string destination;
+  std::string home;    // NIC name; "": unmanaged
+  std::string wire;    // NIC name; "": unmanaged, or nothing carries the home now
+  std::string action;  // "pass" | "redirect" | "unmanaged"
+  std::optional<std::string> next_hop;
+  std::vector<std::string> why;  // one step of the reasoning each, in order
+
+  bool operator==(const ExplainReport&) const = default;
+};
+
+}  // namespace stronghost

@@ -1,0 +1,200 @@
+// Opening: pins, adoption, refusals, death.
+#include "agent/datapath/datapath.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "agent/datapath/libbpf_log.h"
+#include "tests/packet/datapath_fixture.h"
+
+namespace stronghost::packet {
+namespace {
+
+using testing::HasSubstr;
+
+TEST_F(DatapathTest, FirstOpenMakesEveryPinOfTheContract) {
+  const auto datapath = OpenOrDie();
+  ASSERT_NE(datapath, nullptr);
+  EXPECT_FALSE(datapath->adopted());
+  for (const char* map :
+       {"sh_addresses", "sh_prefixes", "sh_homes", "sh_nics", "sh_counters", "sh_events"}) {
+    EXPECT_EQ(access(Pin(map).c_str(), F_OK), 0) << map;
+  }
+  EXPECT_TRUE(datapath->ReadState()->homes.empty());
+  EXPECT_TRUE(datapath->AttachedNics().empty());
+}
+
+TEST_F(DatapathTest, ReopenKeepsTheContents) {
+  auto datapath = OpenOrDie();
+  ASSERT_NE(datapath, nullptr);
+  ASSERT_TRUE(datapath->ApplyState(SmallState(), {}).ok());
+  datapath.reset();
+  datapath = OpenOrDie();
+  ASSERT_NE(datapath, nullptr);
+  EXPECT_TRUE(datapath->adopted());
+  const auto state = datapath->ReadState();
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_EQ(*state, SmallState());
+}
+
+TEST_F(DatapathTest, SuddenDeathLosesNothing) {
+  const pid_t child = fork();
+  if (child == 0) {
+    const auto datapath = Open();
+    if (datapath.ok() && (*datapath)->ApplyState(SmallState(), {}).ok() &&
+        (*datapath)->AttachNic(Nic(XdpMode::kNative)).ok()) {
+      kill(getpid(), SIGKILL);
+    }
+    _exit(1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status)) << "the child failed before its death";
+  const auto steer = PinnedLink("steer");
+  const auto deliver = PinnedLink("deliver");
+  ASSERT_TRUE(steer.has_value() && deliver.has_value());
+  EXPECT_EQ(TcxPrograms(kTcxEgress), std::vector<uint32_t>{steer->program_id});
+  EXPECT_EQ(TcxPrograms(kTcxIngress), std::vector<uint32_t>{deliver->program_id});
+  EXPECT_NE(XdpProgram(XdpKind::kNative), 0U);
+  const auto datapath = OpenOrDie();
+  ASSERT_NE(datapath, nullptr);
+  EXPECT_EQ(*datapath->ReadState(), SmallState());
+  EXPECT_EQ(datapath->AttachedNics(), std::vector<IfIndex>{link()});
+}
+
+TEST_F(DatapathTest, DeathBetweenTwoPinsIsHealed) {
+  OpenOrDie().reset();
+  ASSERT_EQ(unlink(Pin("sh_counters").c_str()), 0);
+  ASSERT_EQ(unlink(Pin("sh_addresses").c_str()), 0);
+  const auto datapath = OpenOrDie();
+  ASSERT_NE(datapath, nullptr);
+  EXPECT_EQ(access(Pin("sh_counters").c_str(), F_OK), 0);
+  EXPECT_TRUE(datapath->ApplyState(SmallState(), *datapath->ReadState()).ok());
+}
+
+TEST_F(DatapathTest, SecondDaemonIsRefused) {
+  auto first = OpenOrDie();
+  const auto second = Open();
+  ASSERT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition) << second.status();
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr(pin_dir()));
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr("another stronghostd"));
+  first.reset();
+  EXPECT_TRUE(Open().ok());
+}
+
+TEST_F(DatapathTest, OtherLayoutVersionIsRefusedAndLeftAlone) {
+  OpenOrDie().reset();
+  const UniqueFd homes(bpf_obj_get(Pin("sh_homes").c_str()));
+  const uint32_t zero = 0;
+  sh_home slot{};
+  ASSERT_EQ(bpf_map_lookup_elem(homes.get(), &zero, &slot), 0);
+  ASSERT_EQ(slot.ifindex, uint32_t{SH_LAYOUT_VERSION});
+  slot.ifindex = SH_LAYOUT_VERSION + 1;
+  ASSERT_EQ(bpf_map_update_elem(homes.get(), &zero, &slot, BPF_ANY), 0);
+  const auto refused = Open();
+  ASSERT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition) << refused.status();
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("layout version 2"));
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("stronghost detach"));
+  slot.ifindex = SH_LAYOUT_VERSION;
+  ASSERT_EQ(bpf_map_update_elem(homes.get(), &zero, &slot, BPF_ANY), 0);
+  EXPECT_TRUE(Open().ok());
+}
+
+TEST_F(DatapathTest, MapOfAnotherSizeIsRefusedAndLeftAlone) {
+  OpenOrDie().reset();
+  ASSERT_EQ(unlink(Pin("sh_nics").c_str()), 0);
+  const UniqueFd other(
+      bpf_map_create(BPF_MAP_TYPE_HASH, "sh_nics", 4, sizeof(sh_nic) + 8, SH_NICS_MAX, nullptr));
+  ASSERT_EQ(bpf_obj_pin(other.get(), Pin("sh_nics").c_str()), 0);
+  const auto refused = Open();
+  ASSERT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition) << refused.status();
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("sh_nics"));
+  EXPECT_THAT(std::string(refused.status().message()),
+              HasSubstr(absl::StrCat("value size ", sizeof(sh_nic) + 8)));
+  EXPECT_EQ(access(Pin("sh_nics").c_str(), F_OK), 0);
+}
+
+TEST_F(DatapathTest, PinDirOutsideOfBpffsIsRefused) {
+  for (const char* pin_dir : {"/run/stronghost-pins", "relative/folder"}) {
+    const auto refused = Datapath::Open({.pin_dir = pin_dir});
+    EXPECT_FALSE(refused.ok());
+    EXPECT_THAT(std::string(refused.status().message()), HasSubstr(pin_dir));
+  }
+  EXPECT_NE(access("/run/stronghost-pins", F_OK), 0);
+}
+
+// `ip netns exec` gives a process a private /sys, in which no bpf file system is mounted. What is
+// pinned must be there after the process and its mounts are gone.
+TEST_F(DatapathTest, PinsOutliveAPrivateMountNamespace) {
+  const pid_t child = fork();
+  if (child == 0) {
+    if (unshare(CLONE_NEWNS) != 0 || mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        umount2("/sys", MNT_DETACH) != 0 || mount("sysfs", "/sys", "sysfs", 0, nullptr) != 0) {
+      _exit(2);
+    }
+    const auto datapath = Open();
+    _exit(datapath.ok() && (*datapath)->AttachNic(Nic()).ok() ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  EXPECT_EQ(access(Pin("sh_homes").c_str(), F_OK), 0);
+  EXPECT_EQ(TcxPrograms(kTcxEgress).size(), 1U);
+  const auto datapath = OpenOrDie();
+  ASSERT_NE(datapath, nullptr);
+  EXPECT_TRUE(datapath->adopted());
+}
+
+TEST_F(DatapathTest, FailureToLoadNamesTheStep) {
+  const pid_t child = fork();
+  if (child == 0) {
+    // The folder is open to nobody else; only the programs can't be loaded any more.
+    const auto status = [this]() -> absl::Status {
+      auto folder = PinFolder::OpenOrCreate(pin_dir());
+      if (!folder.ok() || setresuid(65534, 65534, 65534) != 0) {
+        _exit(2);
+      }
+      return LoadedObject::Load(*folder).status();
+    }();
+    const std::string message(status.message());
+    _exit(message.find("load the BPF programs") != std::string::npos ||
+                  message.find("open pinned map") != std::string::npos
+              ? 0
+              : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+}
+
+TEST(LibbpfLogTest, WarningsEndUpInTheStatus) {
+  const LibbpfLog log;
+  const char garbage[] = "no ELF";
+  ASSERT_EQ(bpf_object__open_mem(garbage, sizeof(garbage), nullptr), nullptr);
+  const absl::Status status = log.Error(errno, "open the object");
+  EXPECT_THAT(std::string(status.message()), HasSubstr("open the object"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("libbpf: "));
+}
+
+TEST(LibbpfLogTest, OnlyTheTailIsKept) {
+  const LibbpfLog log;
+  const char garbage[] = "no ELF";
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_EQ(bpf_object__open_mem(garbage, sizeof(garbage), nullptr), nullptr);
+  }
+  EXPECT_LT(log.Tail().size(), 3100U);
+  EXPECT_EQ(log.Tail().substr(0, 11), "...\nlibbpf:");
+}
+
+}  // namespace
+}  // namespace stronghost::packet
