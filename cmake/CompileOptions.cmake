@@ -17,9 +17,15 @@ if(STRONGHOST_SANITIZE)
   target_link_options(sh_options INTERFACE -fsanitize=address,undefined)
 endif()
 
-# sh_library(NAME SOURCES... [DEPENDS targets...]): one folder, one static library.
+# sh_library(NAME SOURCES... [DEPENDS targets...]): one folder, one static library. All share the
+# precompiled header of sh_base.
 function(sh_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC sh_options ${ARG_DEPENDS})
+  if(name STREQUAL "sh_base")
+    target_precompile_headers(${name} PRIVATE ${CMAKE_SOURCE_DIR}/agent/base/pch.h)
+  else()
+    target_precompile_headers(${name} REUSE_FROM sh_base)
+  endif()
 endfunction()

@@ -12,10 +12,10 @@
 //           unsolicited report interval 1 s).
 //
 // Why the learning frame is repeated: BPF may flip the wire before the switch has seen its own
-// side of the loss, so the first frame may meet a port that still owns the MAC by a static hold or
-// is being flushed (done within 100 ms), or a port that rapid spanning tree has not put into
-// forwarding yet (a hand-shake of well under 1 s). Whatever takes longer (classic spanning tree,
-// 30 s) is taught by the home's own traffic.
+// side of the loss. A switch that then flushes the dead port late can lose the entry that the first
+// frame made (hence 100 ms), and a port that rapid spanning tree is still negotiating forwards
+// nothing yet (hence 1 s). Whatever takes longer (classic spanning tree, 30 s) is taught by the
+// home's own traffic.
 //
 // The limit for homes that flip back and forth, per address and across jobs (also when the address
 // changes its home):

@@ -1,15 +1,21 @@
 #include "agent/serve/metrics.h"
 
+#include <netdb.h>
 #include <prometheus/collectable.h>
 #include <pthread.h>
+#include <sys/socket.h>
 
+#include <chrono>
 #include <csignal>
 #include <exception>
+#include <future>
 #include <mutex>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "agent/base/unique_fd.h"
 #include "agent/serve/metrics_families.h"
 
 namespace stronghost {
@@ -36,6 +42,26 @@ class SignalsBlocked {
  private:
   sigset_t before_{};
 };
+
+// Connects to a listener of this host and hangs up. `address` is one that Listen() takes.
+void Knock(const std::string& address, int port) {
+  const size_t colon = address.rfind(':');
+  std::string host = colon == std::string::npos ? "0.0.0.0" : address.substr(0, colon);
+  if (!host.empty() && host.front() == '[') {
+    host = host.substr(1, host.size() - 2);
+  }
+  const addrinfo hints{.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+                       .ai_family = AF_UNSPEC,
+                       .ai_socktype = SOCK_STREAM};
+  addrinfo* found = nullptr;
+  if (getaddrinfo(host.c_str(), absl::StrCat(port).c_str(), &hints, &found) != 0) {
+    return;
+  }
+  const UniqueFd fd(socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  // The outcome is of no interest: a SYN that arrives is enough.
+  static_cast<void>(connect(fd.get(), found->ai_addr, found->ai_addrlen));
+  freeaddrinfo(found);
+}
 
 }  // namespace
 
@@ -74,7 +100,24 @@ Metrics::Metrics()
                    .Add({}, kOutageBuckets)),
       snapshot_(std::make_shared<Snapshot>()) {}
 
-Metrics::~Metrics() = default;
+// The exposer's accepting thread looks at its stop flag every two seconds, or when a client comes;
+// an agent that restarts should not be away for so long.
+Metrics::~Metrics() {
+  if (exposer_ == nullptr) {
+    return;
+  }
+  const int bound_port = port();
+  std::promise<void> stopped;
+  const SignalsBlocked blocked;
+  std::thread knocking([this, bound_port, done = stopped.get_future()] {
+    while (done.wait_for(std::chrono::milliseconds(5)) == std::future_status::timeout) {
+      Knock(address_, bound_port);
+    }
+  });
+  exposer_.reset();
+  stopped.set_value();
+  knocking.join();
+}
 
 absl::Status Metrics::Listen(const std::string& address) {
   const SignalsBlocked blocked;
@@ -85,6 +128,7 @@ absl::Status Metrics::Listen(const std::string& address) {
     exposer->RegisterCollectable(registry_);
     exposer->RegisterCollectable(snapshot_);
     exposer_ = std::move(exposer);
+    address_ = address;
   } catch (const std::exception& error) {
     return absl::UnavailableError(
         absl::StrCat("serve metrics on '", address, "': ", error.what(),

@@ -54,6 +54,7 @@ class Metrics {
   prometheus::Histogram* outage_;
   std::shared_ptr<Snapshot> snapshot_;
   std::unique_ptr<prometheus::Exposer> exposer_;
+  std::string address_;  // that exposer_ listens on
 };
 
 }  // namespace stronghost

@@ -134,6 +134,14 @@ TEST_P(DeliverTest, WeakHostAcceptsOwnedPacketsAnywhereButStillHasOneSpeaker) {
             Redirected(WithDestination(to_h0, h0_.mac), h1_.home, SH_IN_DELIVER, Into(h0_)));
 }
 
+// maps/homes.h: with SH_HOME_WEAK nothing but ARP and ND is dropped.
+TEST_P(DeliverTest, WeakHostAcceptsUnownedPacketsForItsOwnMacWhileDrained) {
+  AddFlags(h0_, SH_HOME_WEAK);
+  SetPath(h0_, h1_);
+  const Bytes frame = ToMacOf(h0_, Unowned());
+  EXPECT_EQ(Deliver(h0_, frame), Passed(frame, h0_.home, SH_IN_WEAK));
+}
+
 TEST_P(DeliverTest, WeakHostDoesNotTakeArpRepliesOfOthers) {
   AddFlags(h0_, SH_HOME_WEAK);
   const Bytes reply = AddressReply(kClientMac, Client(GetParam()), h1_.mac, Own(h0_));
