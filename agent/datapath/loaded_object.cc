@@ -15,7 +15,7 @@
 #include "agent/base/unique_fd.h"
 #include "agent/datapath/home_slots.h"
 #include "agent/datapath/libbpf_log.h"
-#include "stronghost.skel.h"
+#include "agent/datapath/skeleton.h"
 
 namespace stronghost {
 namespace {
@@ -107,15 +107,14 @@ absl::Status LoadedObject::Adopt(const PinFolder& folder) {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton_->obj) {
     const char* name = bpf_map__name(map);
-    if (!IsPinned(map)) {
+    // Not by the error of opening it: without the right to, the kernel does not even look.
+    if (!IsPinned(map) || access(folder.MapPath(name).c_str(), F_OK) != 0) {
       continue;
     }
     const UniqueFd pinned(bpf_obj_get(folder.MapPath(name).c_str()));
-    if (!pinned.valid() && errno == ENOENT) {
-      continue;
-    }
     if (!pinned.valid()) {
-      return ErrnoError(errno, absl::StrCat("open pinned map ", folder.name(), "/", name));
+      return ErrnoError(errno, absl::StrCat("open pinned map ", folder.name(), "/", name,
+                                            "; run as root or give CAP_BPF"));
     }
     RETURN_IF_ERROR(CheckLayout(folder, map, pinned.get()));
     if (map == skeleton_->maps.sh_homes) {

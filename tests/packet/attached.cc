@@ -2,14 +2,17 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/if_packet.h>
+#include <linux/pkt_cls.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "agent/base/status.h"
@@ -21,23 +24,51 @@ namespace {
 constexpr unsigned kRingBytes = 4096;
 constexpr size_t kDataOffset = TPACKET2_HDRLEN - sizeof(sockaddr_ll);
 
+absl::Status Attach(const Nic& nic, bpf_tc_attach_point point, int program_fd) {
+  bpf_tc_hook hook{};
+  hook.sz = sizeof(hook);
+  hook.ifindex = static_cast<int>(nic.ifindex);
+  hook.attach_point = point;
+  bpf_tc_opts options{};
+  options.sz = sizeof(options);
+  options.prog_fd = program_fd;
+  const int error = bpf_tc_attach(&hook, &options);
+  return error == 0 ? absl::OkStatus()
+                    : ErrnoError(error, absl::StrCat("attach a program to ", nic.name));
+}
+
 }  // namespace
 
-absl::Status AttachToTc(const Programs& programs, Program program, const Nic& nic) {
+absl::Status AttachToTc(const Programs& programs, const Nic& nic) {
   bpf_tc_hook hook{};
   hook.sz = sizeof(hook);
   hook.ifindex = static_cast<int>(nic.ifindex);
   hook.attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS);
-  if (const int error = bpf_tc_hook_create(&hook); error != 0 && error != -EEXIST) {
+  if (const int error = bpf_tc_hook_create(&hook); error != 0) {
     return ErrnoError(error, absl::StrCat("add clsact to ", nic.name));
   }
-  hook.attach_point = program == Program::kSteer ? BPF_TC_EGRESS : BPF_TC_INGRESS;
-  bpf_tc_opts options{};
-  options.sz = sizeof(options);
-  options.prog_fd = programs.ProgramFd(program);
-  const int error = bpf_tc_attach(&hook, &options);
-  return error == 0 ? absl::OkStatus()
-                    : ErrnoError(error, absl::StrCat("attach a program to ", nic.name));
+  RETURN_IF_ERROR(Attach(nic, BPF_TC_EGRESS, programs.ProgramFd(Program::kSteer)));
+  return Attach(nic, BPF_TC_INGRESS, programs.ProgramFd(Program::kDeliver));
+}
+
+absl::Status AttachVlanPush(const Nic& nic, uint16_t id) {
+  const auto move = [](uint8_t to, int32_t value) {
+    return bpf_insn{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = to, .imm = value};
+  };
+  const bpf_insn instructions[] = {
+      move(BPF_REG_2, __builtin_bswap16(ETH_P_8021Q)),
+      move(BPF_REG_3, id),
+      {.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_skb_vlan_push},
+      move(BPF_REG_0, TC_ACT_UNSPEC),
+      {.code = BPF_JMP | BPF_EXIT},
+  };
+  const UniqueFd program(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "push_vlan", "GPL", instructions,
+                                       std::size(instructions), nullptr));
+  if (!program.valid()) {
+    return ErrnoError(errno, "load a program that pushes a VLAN tag");
+  }
+  // Of filters that don't say their priority, the newest comes first.
+  return Attach(nic, BPF_TC_EGRESS, program.get());
 }
 
 absl::Status AttachToXdp(const Programs& programs, const Nic& nic, XdpMode mode) {

@@ -2,6 +2,7 @@
 // VLAN tags in metadata, frames that are not linear, and headers that the kernel refuses to run.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -16,9 +17,13 @@ namespace stronghost::packet {
 
 enum class XdpMode { kNative, kGeneric };
 
-// Attaches steer to the tc egress or deliver to the tc ingress of an interface of the calling
-// thread's network namespace (clsact). It goes with the namespace.
-absl::Status AttachToTc(const Programs& programs, Program program, const Nic& nic);
+// Attaches steer to the tc egress and deliver to the tc ingress of an interface of the calling
+// thread's network namespace (clsact, once an interface). It goes with the namespace.
+absl::Status AttachToTc(const Programs& programs, const Nic& nic);
+
+// Gives every frame that leaves by the interface a VLAN tag in its metadata, as a VLAN device above
+// it would, before steer sees it. After AttachToTc().
+absl::Status AttachVlanPush(const Nic& nic, uint16_t id);
 
 // Attaches guard. In native mode a veth's peer needs an XDP program as well to send into it.
 absl::Status AttachToXdp(const Programs& programs, const Nic& nic, XdpMode mode);

@@ -13,7 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "stronghost.skel.h"
+#include "agent/datapath/skeleton.h"
 #include "tests/packet/datapath_fixture.h"
 
 namespace stronghost::packet {

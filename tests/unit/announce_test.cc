@@ -282,10 +282,18 @@ TEST_F(AnnounceScheduleTest, RestartedJobGoesOnCountingAndAnnouncesOnlyNewAddres
   sent_.clear();
   schedule_.Start(Stay(kOtherMac, {Ip("2001:db8::1")}), At(3000));
   EXPECT_FALSE(schedule_.NextDue().has_value());
-  // Much later it is a new event.
-  schedule_.Start(Stay(kOtherMac, {Ip("2001:db8::1")}), At(60000));
-  RunUntil(At(100000));
-  EXPECT_EQ(sent_.size(), 3U);
+  // Later it is a new event, whether or not the memory was swept meanwhile (10 s after the first
+  // job, then at the other home's).
+  AnnounceJob other = Stay(kHomeMac, {Ip("198.51.100.9")});
+  other.home = HomeIndex{2};
+  schedule_.Start(other, At(10001));
+  RunUntil(At(13000));
+  for (const int64_t start : {13000, 60000}) {
+    sent_.clear();
+    schedule_.Start(Stay(kOtherMac, {Ip("2001:db8::1")}), At(start));
+    RunUntil(At(start + 9000));
+    EXPECT_EQ(sent_.size(), 3U) << start;
+  }
 }
 
 TEST_F(AnnounceScheduleTest, FlappingFasterThanTheLimitWaitsAtMostASecondForTheLatestMac) {

@@ -246,9 +246,12 @@ TEST(ParseRoutes, OnlyPlainUnicastOnes) {
 TEST(ParseRule, SkipsRulesWithSelectorsThatItHasNoRoomFor) {
   const RuleFact rule{.family = AF_INET, .priority = 9, .table = 254};
   ASSERT_TRUE(ParseRule(AddRuleRequest(rule).header()).has_value());
-  for (const uint16_t selector :
-       {FRA_DST, FRA_IIFNAME, FRA_OIFNAME, FRA_FWMARK, FRA_FWMASK, FRA_TUN_ID, FRA_UID_RANGE,
-        FRA_SPORT_RANGE, FRA_DPORT_RANGE, FRA_FLOW, FRA_GOTO, FRA_IP_PROTO, FRA_L3MDEV, 40}) {
+  constexpr std::array<uint16_t, 14> kSelectors = {
+      FRA_DST,         FRA_IIFNAME, FRA_OIFNAME,   FRA_FWMARK,
+      FRA_FWMASK,      FRA_TUN_ID,  FRA_UID_RANGE, FRA_SPORT_RANGE,
+      FRA_DPORT_RANGE, FRA_FLOW,    FRA_GOTO,      FRA_IP_PROTO,
+      FRA_L3MDEV,      40 /* of a later kernel */};
+  for (const uint16_t selector : kSelectors) {
     NetlinkMessage message = AddRuleRequest(rule);
     message.PutU32(selector, 1);
     EXPECT_FALSE(ParseRule(message.header()).has_value()) << selector;

@@ -1,0 +1,11 @@
+// The generated skeleton, for C++. Include this in place of stronghost.skel.h.
+#pragma once
+
+#include <bpf/libbpf.h>
+
+// The skeleton spells settings with C's _Bool, for which strict C++ of clang has no name.
+#ifndef _Bool
+#define _Bool bool
+#endif
+
+#include "stronghost.skel.h"

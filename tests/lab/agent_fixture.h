@@ -1,0 +1,64 @@
+// A lab with the real agent on its server.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/lib/agent.h"
+#include "tests/lib/capture.h"
+#include "tests/lib/gtest_status.h"
+#include "tests/lib/lab.h"
+#include "tests/lib/stream.h"
+
+namespace stronghost::lab {
+
+// The keys of a group with the lab's gateways. `mac` is "follow" or "stay".
+inline std::string GroupKeys(const std::string& mac, const std::string& failback = "200ms") {
+  return absl::StrCat("mac = \"", mac, "\"\nfailback = \"", failback,
+                      "\"\ngateways = [\"198.51.100.254\", \"2001:db8::fe\"]\n");
+}
+
+class AgentLab : public ::testing::Test {
+ protected:
+  void Build(const std::string& group_keys, const LabOptions& options = {},
+             const std::string& agent_keys = "") {
+    auto lab = Lab::Create(options);
+    ASSERT_OK(lab);
+    lab_ = *std::move(lab);
+    std::vector<std::string> nics;
+    for (int i = 0; i < options.nics; ++i) {
+      nics.push_back(LabPlan::Nic(i));
+    }
+    auto agent = Agent::Start(lab_->server(),
+                              {.groups = GroupToml(nics, group_keys), .agent_keys = agent_keys});
+    ASSERT_OK(agent);
+    agent_.emplace(*std::move(agent));
+  }
+
+  // The cable of `nic` out, and its addresses on `stand_in`.
+  void PullAndAwait(int nic, const std::string& stand_in) {
+    ASSERT_OK(lab().PullCable(nic));
+    ASSERT_OK(agent().AwaitWire(Address(nic, AF_INET).ToString(), stand_in)) << agent().Log();
+  }
+  // The cable back in, and its addresses at home.
+  void PlugAndAwait(int nic) {
+    ASSERT_OK(lab().PlugCable(nic));
+    ASSERT_OK(agent().AwaitWire(Address(nic, AF_INET).ToString(), LabPlan::Nic(nic)))
+        << agent().Log();
+  }
+
+  Lab& lab() { return *lab_; }
+  Agent& agent() { return *agent_; }
+  const LabPlan& plan() { return lab_->plan(); }
+  IpAddress Address(int nic, int family) { return plan().NicAddress(nic, family); }
+  IpAddress ClientAddress(int family) { return plan().ClientAddress(0, family); }
+
+  std::unique_ptr<Lab> lab_;
+  std::optional<Agent> agent_;
+};
+
+}  // namespace stronghost::lab
