@@ -13,7 +13,8 @@ namespace {
 // Reads and writes the record of one step's object, whatever the step does to it.
 class Recorder {
  public:
-  Recorder(const Facts& facts, StateFile& state) : facts_(facts), state_(state) {}
+  Recorder(const Facts& facts, StateFile& state)
+      : facts_(facts), state_(state), before_(state.state()) {}
 
   // Called before the kernel is changed: notes what a step is going to add.
   void Announce(const KernelStep& step) {
@@ -28,14 +29,19 @@ class Recorder {
     }
   }
 
-  // What is not, or no longer, the agent's.
+  // What is not, or no longer, the agent's. An addition that was on record before stays: the kernel
+  // has it because the agent added it a moment ago, and only the news of it is still under way.
   void Forget(const KernelStep& step) {
     if (const auto* added = std::get_if<AddAddress>(&step)) {
-      state_.ForgetAddress(Id(added->address));
+      if (!before_.addresses.contains(Id(added->address))) {
+        state_.ForgetAddress(Id(added->address));
+      }
     } else if (const auto* deleted = std::get_if<DeleteAddress>(&step)) {
       state_.ForgetAddress(Id(deleted->address));
     } else if (const auto* add_filter = std::get_if<AddFilter>(&step)) {
-      state_.ForgetFilter(add_filter->filter);
+      if (!before_.filters.contains(add_filter->filter)) {
+        state_.ForgetFilter(add_filter->filter);
+      }
     } else if (const auto* delete_filter = std::get_if<DeleteFilter>(&step)) {
       state_.ForgetFilter(delete_filter->filter);
     } else if (const auto* group = std::get_if<SetIfGroup>(&step)) {
@@ -53,6 +59,7 @@ class Recorder {
 
   const Facts& facts_;
   StateFile& state_;
+  const AgentState before_;
 };
 
 bool Takes(const KernelStep& step) {

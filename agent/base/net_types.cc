@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -16,6 +17,10 @@ namespace {
 
 constexpr std::array<uint8_t, 12> kMappedPrefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
+bool IsHexDigit(char c) {
+  return absl::ascii_isxdigit(static_cast<unsigned char>(c));
+}
+
 }  // namespace
 
 absl::StatusOr<MacAddress> MacAddress::Parse(absl::string_view text) {
@@ -24,7 +29,9 @@ absl::StatusOr<MacAddress> MacAddress::Parse(absl::string_view text) {
   bool good = parts.size() == mac.bytes.size();
   for (size_t i = 0; good && i < parts.size(); ++i) {
     uint32_t value = 0;
-    good = parts[i].size() == 2 && absl::SimpleHexAtoi(parts[i], &value);
+    // SimpleHexAtoi alone would take blanks and signs.
+    good = parts[i].size() == 2 && std::all_of(parts[i].begin(), parts[i].end(), IsHexDigit) &&
+           absl::SimpleHexAtoi(parts[i], &value);
     mac.bytes[i] = static_cast<uint8_t>(value);
   }
   if (!good) {
@@ -60,12 +67,13 @@ IpAddress IpAddress::FromBytes16(const uint8_t* bytes) {
 
 absl::StatusOr<IpAddress> IpAddress::Parse(absl::string_view text) {
   const std::string copy(text);
+  const bool whole = text.find('\0') == absl::string_view::npos;  // inet_pton stops at a NUL
   in_addr v4{};
-  if (inet_pton(AF_INET, copy.c_str(), &v4) == 1) {
+  if (whole && inet_pton(AF_INET, copy.c_str(), &v4) == 1) {
     return V4(v4.s_addr);
   }
   in6_addr v6{};
-  if (inet_pton(AF_INET6, copy.c_str(), &v6) == 1) {
+  if (whole && inet_pton(AF_INET6, copy.c_str(), &v6) == 1) {
     const IpAddress ip = FromBytes16(v6.s6_addr);
     if (ip.IsV4()) {
       return absl::InvalidArgumentError(
@@ -119,9 +127,11 @@ absl::StatusOr<IpPrefix> IpPrefix::Parse(absl::string_view text) {
   }
   IpPrefix prefix{*address, address->max_length()};
   if (slash != absl::string_view::npos) {
+    const absl::string_view digits = text.substr(slash + 1);
     int length = 0;
-    if (!absl::SimpleAtoi(text.substr(slash + 1), &length) || length < 0 ||
-        length > address->max_length()) {
+    // SimpleAtoi alone would take blanks and signs.
+    if (digits.find_first_not_of("0123456789") != absl::string_view::npos ||
+        !absl::SimpleAtoi(digits, &length) || length > address->max_length()) {
       return absl::InvalidArgumentError(absl::StrCat("'", text, "' has no valid prefix length; ",
                                                      "it is 0 to ", address->max_length()));
     }

@@ -3,6 +3,9 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <atomic>
+
 #include "tests/lab/agent_fixture.h"
 #include "tests/lib/ping.h"
 #include "tests/lib/tcp_session.h"
@@ -86,7 +89,7 @@ TEST_P(Steering, HundredThousandPacketsFromEverySourceAndDeviceLeaveByTheirWireA
     }
   }
   for (Stream& stream : streams) {
-    EXPECT_OK(stream.AwaitReceived(kPackets, absl::Seconds(60)));
+    EXPECT_OK(stream.receiver().AwaitCount(kPackets, absl::Seconds(60)));
     const StreamResult result = stream.Finish();
     EXPECT_EQ(result.lost, 0U) << result.ToString();
   }
@@ -108,7 +111,7 @@ TEST_P(Steering, FragmentsAndRoutedPacketsLeaveByTheirWireAndArrive) {
                            .payload_size = 4000,
                            .source = Address(nic, family)});
         ASSERT_OK(stream);
-        EXPECT_OK(stream->AwaitReceived(500, absl::Seconds(20)));
+        EXPECT_OK(stream->receiver().AwaitCount(500, absl::Seconds(20)));
         const StreamResult result = stream->Finish();
         EXPECT_EQ(result.lost, 0U) << result.ToString();
       }

@@ -268,6 +268,8 @@ TEST(Summarise, TellsLossDuplicatesOrderAndGaps) {
   EXPECT_EQ(result.reordered, 1U);
   EXPECT_EQ(result.longest_gap_ns, 3'000'000);
   EXPECT_EQ(result.longest_gap_begin_ns, 1'000'100);
+  EXPECT_EQ(result.longest_outage_ns, 2'000'000);
+  EXPECT_EQ(result.longest_send_gap_ns, 1'000'000);
   EXPECT_EQ(result.longest_delay_ns, 1'200'000);
   EXPECT_THAT(result.loss_spans, ElementsAre(LossSpan{2, 3, 2'000'000, 3'000'000},
                                              LossSpan{7, 7, 7'000'000, 7'000'000}));

@@ -52,8 +52,9 @@ class LabTest : public ::testing::Test {
 TEST_F(LabTest, IsBuiltQuicklyAndEveryPairCanTalk) {
   ASSERT_NO_FATAL_FAILURE(Build({.clients = 2}));
   RecordProperty("build_ms", static_cast<int>(absl::ToInt64Milliseconds(build_time_)));
-  // Some 0.15 s on an idle machine; the bound leaves room for a busy one.
-  EXPECT_LT(build_time_, absl::Seconds(3));
+  // Some 0.15 s; the bound only tells a fault, such as duplicate address detection that is waited
+  // for in each namespace, from a busy machine.
+  EXPECT_LT(build_time_, absl::Seconds(8));
   for (const int family : {AF_INET, AF_INET6}) {
     const std::vector<std::pair<NetNs*, IpAddress>> hosts = {
         {&lab().server(), plan().NicAddress(0, family)},
@@ -198,14 +199,17 @@ TEST_F(LabTest, StreamTellsThatACableWasPulled) {
   ASSERT_OK(stream.AwaitReceived(100, absl::Seconds(5)));
   ASSERT_OK_AND_ASSIGN(const CableEvent pulled, lab().PullCable(0));
   ASSERT_OK(stream.AwaitSent(200));
-  ASSERT_OK(lab().PlugCable(0));
+  ASSERT_OK_AND_ASSIGN(const CableEvent plugged, lab().PlugCable(0));
   ASSERT_OK(stream.AwaitReceived(100, absl::Seconds(5)));
   const StreamResult result = stream.Finish();
-  ASSERT_FALSE(result.loss_spans.empty()) << result.ToString();
-  EXPECT_GE(result.lost, 150U) << result.ToString();
+  EXPECT_GE(result.lost, 199U) << result.ToString();
   EXPECT_EQ(result.lost + result.received, result.sent);
-  EXPECT_GT(result.longest_gap_ns, 150'000'000);
-  EXPECT_LT(std::abs(result.longest_gap_begin_ns - pulled.begin_ns), 50'000'000);
+  ASSERT_FALSE(result.loss_spans.empty()) << result.ToString();
+  EXPECT_GE(result.loss_spans.front().first, 100U);
+  // Nothing arrived from the one event to the other.
+  const int64_t out_ns = plugged.begin_ns - pulled.end_ns;
+  EXPECT_GE(result.longest_gap_ns, out_ns - 1'000'000) << result.ToString();
+  EXPECT_GE(result.longest_outage_ns, out_ns / 2) << result.ToString();
 }
 
 TEST_F(LabTest, FastStreamKeepsItsRate) {
@@ -339,10 +343,10 @@ TEST_F(LabTest, TcpSessionCarriesBothWaysAndTellsAStall) {
                          TcpSession::Start(lab().far(), lab().server(),
                                            {.destination = plan().NicAddress(0, family)}));
     ASSERT_OK(session->AwaitProgress(50'000, absl::Seconds(10)));
-    ASSERT_OK_AND_ASSIGN(const CableEvent pulled, lab().PullCable(0));
+    ASSERT_OK(lab().PullCable(0));
     ASSERT_OK(lab().AwaitLink(0, false));
     EXPECT_FALSE(session->AwaitProgress(5'000, absl::Milliseconds(150)).ok());
-    ASSERT_OK(lab().PlugCable(0));
+    ASSERT_OK_AND_ASSIGN(const CableEvent plugged, lab().PlugCable(0));
     ASSERT_OK(session->AwaitProgress(50'000, absl::Seconds(10)));
     const TcpResult result = session->Finish();
     EXPECT_TRUE(result.alive) << result.ToString();
@@ -352,7 +356,9 @@ TEST_F(LabTest, TcpSessionCarriesBothWaysAndTellsAStall) {
     EXPECT_GE(result.to_server.longest_stall_ns, 150'000'000) << result.ToString();
     // The server's way out stays shut until its next ARP request, a second after the loss.
     EXPECT_GE(result.to_client.longest_stall_ns, 150'000'000) << result.ToString();
-    EXPECT_LT(std::abs(result.to_client.longest_stall_begin_ns - pulled.begin_ns), 100'000'000);
+    EXPECT_LT(result.to_client.longest_stall_begin_ns, plugged.begin_ns);
+    EXPECT_GT(result.to_client.longest_stall_begin_ns + result.to_client.longest_stall_ns,
+              plugged.begin_ns);
   }
 }
 

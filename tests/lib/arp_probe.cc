@@ -158,7 +158,7 @@ absl::StatusOr<AnswerCounts> ArpProbe::AskMany(const IpAddress& target, int coun
       note();
     }
     RETURN_IF_ERROR(Send(target));
-    RETURN_IF_ERROR(Collect(target, options_.deadline, options_.drain, answers));
+    RETURN_IF_ERROR(Collect(target, options_.deadline, options_.drain_of_many, answers));
   }
   if (count > 0) {
     RETURN_IF_ERROR(Collect(target, absl::Milliseconds(50), absl::Milliseconds(50), answers));

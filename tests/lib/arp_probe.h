@@ -46,10 +46,11 @@ class ArpProbe {
     int client = 0;  // who asks
     // How long the first answer may take.
     absl::Duration deadline = absl::Milliseconds(500);
-    // How long to listen after the last answer for one more. An answer within the machine takes
-    // some 50 us; what comes later is still counted with the next question or at the end of
-    // AskMany().
-    absl::Duration drain = absl::Milliseconds(1);
+    // How long Ask() listens after the last answer for one more.
+    absl::Duration drain = absl::Milliseconds(20);
+    // The same for AskMany(). An answer within the machine takes some 50 us; what comes later is
+    // still counted for its question.
+    absl::Duration drain_of_many = absl::Milliseconds(1);
     // Where solicitations and requests come from; "::": the client's address in the family asked
     // for.
     IpAddress sender = IpAddress();

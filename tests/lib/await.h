@@ -17,4 +17,8 @@ absl::Status Await(absl::Duration deadline, const std::function<bool()>& conditi
 // CLOCK_MONOTONIC in nanoseconds: one clock for all namespaces of the machine.
 int64_t MonotonicNow();
 
+// Gives the calling thread precedence over ordinary ones (nice -20), as far as allowed: for threads
+// that measure, whose own waiting for a CPU would look like the network's.
+void PreferThisThread();
+
 }  // namespace stronghost::lab

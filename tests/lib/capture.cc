@@ -17,6 +17,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/base/status.h"
+#include "tests/lib/await.h"
 #include "tests/lib/kernel_stamp.h"
 #include "tests/lib/sockaddr.h"
 
@@ -102,6 +103,7 @@ Capture::~Capture() {
 }
 
 void Capture::Loop() {
+  PreferThisThread();
   std::array<pollfd, 2> watched = {{{.fd = fd_.get(), .events = POLLIN, .revents = 0},
                                     {.fd = wake_.get(), .events = POLLIN, .revents = 0}}};
   while (true) {

@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/base/status.h"
+#include "tests/lib/await.h"
 #include "tests/lib/kernel_stamp.h"
 #include "tests/lib/sockaddr.h"
 #include "tests/lib/stream.h"
@@ -73,6 +74,7 @@ StreamReceiver::~StreamReceiver() {
 }
 
 void StreamReceiver::Loop() {
+  PreferThisThread();
   std::array<pollfd, 2> watched = {{{.fd = fd_.get(), .events = POLLIN, .revents = 0},
                                     {.fd = wake_.get(), .events = POLLIN, .revents = 0}}};
   do {

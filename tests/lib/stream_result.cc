@@ -24,6 +24,17 @@ void FindLossSpans(const std::vector<int64_t>& sent_ns, const std::vector<bool>&
   }
 }
 
+void FindOutage(const std::vector<int64_t>& sent_ns, StreamResult& result) {
+  for (const LossSpan& span : result.loss_spans) {
+    const uint64_t behind = std::min<uint64_t>(span.last + 1, sent_ns.size() - 1);
+    result.longest_outage_ns =
+        std::max(result.longest_outage_ns, sent_ns[behind] - span.first_sent_ns);
+  }
+  for (size_t i = 1; i < sent_ns.size(); ++i) {
+    result.longest_send_gap_ns = std::max(result.longest_send_gap_ns, sent_ns[i] - sent_ns[i - 1]);
+  }
+}
+
 void FindLongestGap(const std::vector<int64_t>& sent_ns, const std::vector<Arrival>& arrivals,
                     StreamResult& result) {
   int64_t previous = sent_ns.front();
@@ -77,6 +88,7 @@ StreamResult Summarise(const std::vector<int64_t>& sent_ns, const std::vector<Ar
   }
   result.lost = result.sent - result.received;
   FindLossSpans(sent_ns, arrived, result);
+  FindOutage(sent_ns, result);
   FindLongestGap(sent_ns, arrivals, result);
   return result;
 }

@@ -42,7 +42,12 @@ struct StreamResult {
   // it, so that a stream that dies for ever shows a gap.
   int64_t longest_gap_ns = 0;
   int64_t longest_gap_begin_ns = 0;
-  int64_t longest_delay_ns = 0;  // from sending to arrival
+  // The longest time during which packets were sent in vain: from the sending of the first packet
+  // of a loss span to that of the first one behind it. Not disturbed by a sender that had no CPU,
+  // as the gap above is; compare that with longest_send_gap_ns.
+  int64_t longest_outage_ns = 0;
+  int64_t longest_send_gap_ns = 0;  // between two sendings
+  int64_t longest_delay_ns = 0;     // from sending to arrival
   std::vector<LossSpan> loss_spans;
   std::map<uint32_t, uint64_t> arrivals_by_interface;
   std::map<IpAddress, uint64_t> arrivals_by_source;

@@ -68,6 +68,7 @@ StreamSender::~StreamSender() {
 }
 
 void StreamSender::Loop() {
+  PreferThisThread();
   prctl(PR_SET_TIMERSLACK, 1);  // of this thread; the default adds up to 50 us to each sleep
   std::vector<uint8_t> payload(options_.payload_size);
   const double period_ns = 1e9 / options_.rate;

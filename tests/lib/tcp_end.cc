@@ -69,6 +69,7 @@ uint64_t TcpEnd::AllowedNow() const {
 }
 
 void TcpEnd::Loop() {
+  PreferThisThread();
   while (!Done()) {
     const bool may_write = AllowedNow() > sent_;
     std::array<pollfd, 2> watched = {{{.fd = fd_.get(), .events = 0, .revents = 0},

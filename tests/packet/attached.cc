@@ -52,14 +52,13 @@ absl::Status AttachToTc(const Programs& programs, const Nic& nic) {
 }
 
 absl::Status AttachVlanPush(const Nic& nic, uint16_t id) {
-  const auto move = [](uint8_t to, int32_t value) {
-    return bpf_insn{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = to, .imm = value};
-  };
   const bpf_insn instructions[] = {
-      move(BPF_REG_2, __builtin_bswap16(ETH_P_8021Q)),
-      move(BPF_REG_3, id),
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K,
+       .dst_reg = BPF_REG_2,
+       .imm = __builtin_bswap16(ETH_P_8021Q)},
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3, .imm = id},
       {.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_skb_vlan_push},
-      move(BPF_REG_0, TC_ACT_UNSPEC),
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_UNSPEC},
       {.code = BPF_JMP | BPF_EXIT},
   };
   const UniqueFd program(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "push_vlan", "GPL", instructions,

@@ -31,8 +31,7 @@ class AttachedTest : public ProgramFixture {
   void SetUp() override {
     ASSERT_NO_FATAL_FAILURE(ProgramFixture::SetUp());
     for (const Nic* nic : {&h0_, &h1_, &h2_}) {
-      ASSERT_OK(AttachToTc(programs(), Program::kSteer, *nic));
-      ASSERT_OK(AttachToTc(programs(), Program::kDeliver, *nic));
+      ASSERT_OK(AttachToTc(programs(), *nic));
     }
   }
   std::unique_ptr<Capture> CaptureOn(const std::string& interface) {
@@ -140,12 +139,10 @@ TEST_F(AttachedTest, NativeGuardDropsBeforeTheStack) {
 }
 
 TEST_F(AttachedTest, VlanTagInMetadataPassesOnTheWayOut) {
-  ASSERT_OK(
-      netns().IpBatch("link add link h0 name h0.5 type vlan id 5\n"
-                      "link set h0.5 addrgenmode none multicast off up\n"));
+  ASSERT_OK(AttachVlanPush(h0_, 5));
   const auto on_p0 = CaptureOn("p0");
   const Bytes plain = FromH1OnH0(Family::kV4);
-  Send("h0.5", plain);
+  Send("h0", plain);
   Bytes tagged = plain;
   const uint8_t tag[] = {0x81, 0x00, 0x00, 0x05};
   tagged.insert(tagged.begin() + 12, std::begin(tag), std::end(tag));

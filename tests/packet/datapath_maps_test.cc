@@ -1,4 +1,5 @@
 // Maps: layout, states, paths, counters, events.
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -7,12 +8,15 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstring>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "agent/datapath/address_keys.h"
 #include "agent/datapath/skeleton.h"
 #include "tests/packet/datapath_fixture.h"
 
@@ -249,6 +253,44 @@ TEST_F(DatapathMapsTest, HomeWrittenWithoutItsPathIsNotLive) {
   ASSERT_TRUE(datapath_->ClearHome(home).ok());
   EXPECT_TRUE(State().homes.empty());
   EXPECT_FALSE(NicEntry().has_value());
+}
+
+// Plays the programs: looks an address up, then its home, while states come and go.
+TEST_F(DatapathMapsTest, NoAddressEverLeadsToAnEmptySlot) {
+  constexpr uint32_t kAddresses = 4000;
+  constexpr int kRounds = 40;
+  DatapathState full = SmallState();
+  for (uint32_t i = 0; i < kAddresses; ++i) {
+    full.addresses[{IpAddress::V4(htonl(0xcb007100U + i)), IfIndex::kNone}] = HomeIndex{2};
+  }
+  const UniqueFd addresses = Map("sh_addresses");
+  const UniqueFd homes = Map("sh_homes");
+  std::atomic<int> round = 0;
+  std::atomic<int> looked = 0;
+  int wrong = 0;
+  std::thread reader([&] {
+    const sh_address_key key = ToKey(AddressKey{IpAddress::V4(htonl(0xcb007100U)), {}});
+    sh_address address{};
+    sh_home home{};
+    while (round < kRounds) {
+      // A finding counts only within one round: between two, the address may have gone and come.
+      const int before = round;
+      const bool there = bpf_map_lookup_elem(addresses.get(), &key, &address) == 0;
+      const bool empty = there && bpf_map_lookup_elem(homes.get(), &address.home, &home) == 0 &&
+                         home.path.wire == 0;
+      const bool still_there = bpf_map_lookup_elem(addresses.get(), &key, &address) == 0;
+      looked += there ? 1 : 0;
+      wrong += empty && still_there && before == round ? 1 : 0;
+    }
+  });
+  for (; round < kRounds; ++round) {
+    const bool fill = round % 2 == 0;
+    const auto raced = fill ? datapath_->ApplyState(full, {}) : datapath_->ApplyState({}, full);
+    EXPECT_TRUE(raced.ok()) << raced.status();
+  }
+  reader.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_GT(looked, 0);
 }
 
 TEST_F(DatapathMapsTest, AHundredThousandAddressesAreQuick) {

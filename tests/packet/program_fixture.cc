@@ -12,12 +12,11 @@ namespace {
 
 Nic MakeNic(const std::string& name, const std::string& peer, uint32_t home, uint32_t group,
             const std::string& v4, const std::string& v6, const std::string& link_local) {
-  static uint8_t number = 0;
   return Nic{.name = name,
              .peer = peer,
              .home = home,
              .group = group,
-             .mac = {{0x02, 0x00, 0x5e, 0x10, static_cast<uint8_t>(home), ++number}},
+             .mac = {{0x02, 0x00, 0x5e, 0x10, 0x00, static_cast<uint8_t>(home)}},
              .v4 = *IpAddress::Parse(v4),
              .v6 = *IpAddress::Parse(v6),
              .link_local = *IpAddress::Parse(link_local)};

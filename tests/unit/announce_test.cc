@@ -287,8 +287,8 @@ TEST_F(AnnounceScheduleTest, RestartedJobGoesOnCountingAndAnnouncesOnlyNewAddres
   AnnounceJob other = Stay(kHomeMac, {Ip("198.51.100.9")});
   other.home = HomeIndex{2};
   schedule_.Start(other, At(10001));
-  RunUntil(At(13000));
-  for (const int64_t start : {13000, 60000}) {
+  RunUntil(At(14000));
+  for (const int64_t start : {14000, 60000}) {
     sent_.clear();
     schedule_.Start(Stay(kOtherMac, {Ip("2001:db8::1")}), At(start));
     RunUntil(At(start + 9000));

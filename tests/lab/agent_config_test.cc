@@ -1,0 +1,179 @@
+// What the agent refuses, what it reports, and what it leaves alone.
+#include <sys/socket.h>
+
+#include <fstream>
+#include <regex>
+#include <sstream>
+
+#include "tests/lab/agent_fixture.h"
+
+namespace stronghost::lab {
+namespace {
+
+using ::testing::HasSubstr;
+
+class Refusal : public AgentLab {
+ protected:
+  // Runs the daemon on a configuration that it must refuse; returns its output.
+  std::string Refused(const std::string& groups) {
+    auto agent = Agent::Prepare(lab().server(), {.groups = groups});
+    EXPECT_OK(agent);
+    const auto result =
+        lab().server().Exec({ProgramPath("stronghostd"), "--config", agent->config_path()});
+    EXPECT_OK(result);
+    EXPECT_EQ(result->exit_status, 1) << result->output;
+    const auto rules = lab().server().Check({"ip", "rule"});
+    EXPECT_OK(rules);
+    EXPECT_EQ(rules->find("proto 83"), std::string::npos) << "something was changed";
+    return result->output;
+  }
+
+  void SetUp() override {
+    auto lab = Lab::Create();
+    ASSERT_OK(lab);
+    lab_ = *std::move(lab);
+  }
+};
+
+TEST_F(Refusal, NamesEveryErrorWithItsPlaceAtOnce) {
+  const std::string output =
+      Refused(GroupToml({"eth0", "eth1"}, "mac = \"both\"\nfrobnicate = 1\nfailback = \"soon\"\n"));
+  EXPECT_THAT(output, HasSubstr("mac"));
+  EXPECT_THAT(output, HasSubstr("frobnicate"));
+  EXPECT_THAT(output, HasSubstr("soon"));
+  const std::regex place(R"(stronghost\.toml:\d+:\d+: )");
+  EXPECT_EQ(std::distance(std::sregex_iterator(output.begin(), output.end(), place), {}), 3);
+}
+
+TEST_F(Refusal, OfANicInTwoGroups) {
+  EXPECT_THAT(Refused(GroupToml({"eth0"}) + "[[group]]\nname = \"back\"\nnics = [\"eth0\"]\n"),
+              HasSubstr("eth0"));
+}
+
+TEST_F(Refusal, OfTwoHomesForOneAddress) {
+  EXPECT_THAT(Refused(GroupToml({"eth0", "eth1"},
+                                "[[group.address]]\nip = \"198.51.100.9/24\"\nhome = \"eth0\"\n"
+                                "[[group.address]]\nip = \"198.51.100.9/24\"\nhome = \"eth1\"\n")),
+              HasSubstr("198.51.100.9"));
+}
+
+TEST_F(Refusal, OfAnAddressOutsideEveryMembersSubnet) {
+  EXPECT_THAT(Refused(GroupToml({"eth0", "eth1"},
+                                "[[group.address]]\nip = \"203.0.113.77/24\"\nhome = \"eth0\"\n")),
+              HasSubstr("203.0.113.77"));
+}
+
+TEST_F(Refusal, OfABridgePort) {
+  ASSERT_OK(lab().server().IpBatch("link add br9 type bridge\nlink set eth1 master br9\n"));
+  EXPECT_THAT(Refused(GroupToml({"eth0", "eth1"})), HasSubstr("br9"));
+}
+
+TEST_F(Refusal, CheckOnlyChangesNothingAndExitsByTheVerdict) {
+  auto agent = Agent::Prepare(lab().server(), {.groups = GroupToml({"eth0", "eth1"})});
+  ASSERT_OK(agent);
+  const auto good = lab().server().Exec(
+      {ProgramPath("stronghostd"), "--config", agent->config_path(), "--check"});
+  ASSERT_OK(good);
+  EXPECT_EQ(good->exit_status, 0) << good->output;
+  ASSERT_OK(agent->WriteConfig({.groups = "[[group]]\nname = 3\n"}));
+  const auto bad = lab().server().Exec(
+      {ProgramPath("stronghostd"), "--config", agent->config_path(), "--check"});
+  ASSERT_OK(bad);
+  EXPECT_EQ(bad->exit_status, 1);
+}
+
+TEST_F(AgentLab, AMissingNicIsReportedAndTheRestWorks) {
+  auto lab_result = Lab::Create();
+  ASSERT_OK(lab_result);
+  lab_ = *std::move(lab_result);
+  auto agent =
+      Agent::Start(lab().server(), {.groups = GroupToml({"eth0", "eth9"}, GroupKeys("follow"))});
+  ASSERT_OK(agent);
+  EXPECT_OK(agent->AwaitState("eth9", "missing"));
+  EXPECT_OK(agent->AwaitState("eth0", "up"));
+}
+
+TEST_F(AgentLab, ForeignXdpAndTcProgramsStayAndAreReported) {
+  auto lab_result = Lab::Create();
+  ASSERT_OK(lab_result);
+  lab_ = *std::move(lab_result);
+  // Any program will do: here, those of another agent on the same NIC.
+  auto first = Agent::Start(lab().server(), {.groups = GroupToml({"eth0"}, GroupKeys("follow"))});
+  ASSERT_OK(first);
+  ASSERT_OK(first->Kill());
+  const auto before = lab().server().Check({"bpftool", "net"});
+  ASSERT_OK(before);
+  auto second =
+      Agent::Start(lab().server(), {.groups = GroupToml({"eth0", "eth1"}, GroupKeys("follow"))});
+  ASSERT_OK(second);
+  const auto status = second->Status();
+  ASSERT_OK(status);
+  EXPECT_THAT(status->at("problems").dump(), HasSubstr("sh_steer"));
+  EXPECT_THAT(status->at("problems").dump(), HasSubstr("XDP"));
+  const auto detached = second->Command({"detach"});
+  ASSERT_OK(detached);
+  EXPECT_EQ(detached->exit_status, 0) << detached->output;
+  const auto after = lab().server().Check({"bpftool", "net"});
+  ASSERT_OK(after);
+  EXPECT_EQ(*after, *before);
+}
+
+TEST_F(AgentLab, ReloadTakesAGoodConfigurationAndKeepsTheOldOneOverABadOne) {
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));
+  ASSERT_OK(agent().WriteConfig({.groups = "[[group]]\nnics = 3\n"}));
+  ASSERT_OK(agent().process().Kill(SIGHUP));
+  ASSERT_OK(agent().process().AwaitOutput("the old configuration stays", absl::Seconds(10)));
+  ASSERT_OK(agent().WriteConfig({.groups = GroupToml({"eth0", "eth1"}, GroupKeys("stay"))}));
+  ASSERT_OK(agent().process().Kill(SIGHUP));
+  ASSERT_OK(agent().process().AwaitOutput("reloaded", absl::Seconds(10)));
+  const auto status = agent().Status();
+  ASSERT_OK(status);
+  EXPECT_EQ(status->at("groups").at(0).at("mac"), "stay");
+}
+
+// maps/README.md names a bpftool command for every map; each works, and tells what status tells.
+TEST_F(AgentLab, EveryBpftoolCommandOfTheMapsReadmeWorksAndAgreesWithStatus) {
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow", "never")));
+  ASSERT_NO_FATAL_FAILURE(PullAndAwait(0, "eth1"));
+  std::ifstream file(std::string(SH_SOURCE_DIR) + "/maps/README.md");
+  std::stringstream text;
+  text << file.rdbuf();
+  const std::string readme = text.str();
+  const auto status = agent().Status();
+  ASSERT_OK(status);
+  const std::regex command(
+      R"(`bpftool (map (?:dump|show|lookup) pinned )/sys/fs/bpf/stronghost(/(\w+)[^`]*)`)");
+  std::set<std::string> seen;
+  for (std::sregex_iterator it(readme.begin(), readme.end(), command), end; it != end; ++it) {
+    const auto output = lab().server().Check(
+        {"sh", "-c",
+         absl::StrCat("bpftool -j ", (*it)[1].str(), agent().pin_dir(), (*it)[2].str())});
+    ASSERT_OK(output);
+    const auto json = nlohmann::json::parse(*output, nullptr, false);
+    ASSERT_FALSE(json.is_discarded()) << *output;
+    const std::string map = (*it)[3];
+    seen.insert(map);
+    if (map == "sh_addresses") {
+      EXPECT_EQ(json.size(), status->at("groups").at(0).at("addresses").size());
+    } else if (map == "sh_nics") {
+      EXPECT_EQ(json.size(), 2U);
+    } else if (map == "sh_homes") {
+      int stand_ins = 0;
+      for (const auto& entry : json) {
+        const auto& home = entry.at("formatted").at("value");
+        stand_ins +=
+            home.at("path").at("wire") != 0 && home.at("path").at("wire") != home.at("ifindex") ? 1
+                                                                                                : 0;
+      }
+      EXPECT_EQ(stand_ins, 1);
+    }
+  }
+  EXPECT_EQ(seen, (std::set<std::string>{"sh_addresses", "sh_prefixes", "sh_homes", "sh_nics",
+                                         "sh_counters", "sh_events"}));
+  for (const auto& [verdict, packets] : status->at("counters").items()) {
+    EXPECT_NE(readme.find(absl::StrCat("`", verdict, "`")), std::string::npos) << verdict;
+  }
+}
+
+}  // namespace
+}  // namespace stronghost::lab

@@ -1,0 +1,110 @@
+// G5, a pulled cable costs only what was on it: 1,000 packets/s each way, IPv4 and IPv6.
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "tests/lab/agent_fixture.h"
+
+namespace stronghost::lab {
+namespace {
+
+constexpr int kPulls = 50;
+
+// One direction of one family over all pulls.
+struct Series {
+  std::string name;
+  std::vector<double> lost;    // packets a pull
+  std::vector<double> gap_ms;  // longest gap of a pull
+};
+
+double Percentile(std::vector<double> values, double share) {
+  std::sort(values.begin(), values.end());
+  return values[static_cast<size_t>(share * static_cast<double>(values.size() - 1))];
+}
+
+void Print(const std::string& mode, const Series& series) {
+  std::printf(
+      "[ figures ] %s %-12s lost median %.0f p90 %.0f max %.0f | longest gap ms median %.2f "
+      "p90 %.2f max %.2f\n",
+      mode.c_str(), series.name.c_str(), Percentile(series.lost, 0.5), Percentile(series.lost, 0.9),
+      Percentile(series.lost, 1), Percentile(series.gap_ms, 0.5), Percentile(series.gap_ms, 0.9),
+      Percentile(series.gap_ms, 1));
+}
+
+class CablePull : public AgentLab, public ::testing::WithParamInterface<const char*> {};
+
+INSTANTIATE_TEST_SUITE_P(MacModes, CablePull, ::testing::Values("follow", "stay"),
+                         [](const auto& mode) { return std::string(mode.param); });
+
+TEST_P(CablePull, LosesAtMostOnePacketOfTheHostAndFiveMillisecondsOfThePeerInTheMedian) {
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys(GetParam(), "50ms")));
+  std::vector<Series> all = {{"out IPv4"}, {"out IPv6"}, {"in IPv4"}, {"in IPv6"}};
+  for (int pull = 0; pull < kPulls; ++pull) {
+    std::vector<Stream> streams;
+    for (const bool out : {true, false}) {
+      for (const int family : {AF_INET, AF_INET6}) {
+        StreamOptions options{.destination = out ? ClientAddress(family) : Address(0, family)};
+        if (out) {
+          options.source = Address(0, family);
+        }
+        auto stream = Stream::Start(out ? lab().server() : lab().client(),
+                                    out ? lab().client() : lab().server(), options);
+        ASSERT_OK(stream);
+        streams.push_back(*std::move(stream));
+      }
+    }
+    for (Stream& stream : streams) {
+      ASSERT_OK(stream.AwaitReceived(100, absl::Seconds(10)));
+    }
+    ASSERT_NO_FATAL_FAILURE(PullAndAwait(0, "eth1"));
+    for (Stream& stream : streams) {
+      ASSERT_OK(stream.AwaitReceived(150, absl::Seconds(10)));
+    }
+    for (size_t i = 0; i < streams.size(); ++i) {
+      const StreamResult result = streams[i].Finish(absl::Milliseconds(100));
+      all[i].lost.push_back(static_cast<double>(result.lost));
+      all[i].gap_ms.push_back(static_cast<double>(result.longest_gap_ns) / 1e6);
+    }
+    ASSERT_NO_FATAL_FAILURE(PlugAndAwait(0));
+  }
+  for (const Series& series : all) {
+    Print(GetParam(), series);
+    if (series.name.starts_with("out")) {
+      EXPECT_LE(Percentile(series.lost, 0.5), 1) << series.name;
+    } else {
+      EXPECT_LE(Percentile(series.gap_ms, 0.5), 5) << series.name;
+    }
+  }
+}
+
+// Failback is planned: nothing is lost at all, either way.
+TEST_P(CablePull, FailbackLosesNothing) {
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys(GetParam(), "200ms")));
+  ASSERT_NO_FATAL_FAILURE(PullAndAwait(0, "eth1"));
+  std::vector<Stream> streams;
+  for (const bool out : {true, false}) {
+    for (const int family : {AF_INET, AF_INET6}) {
+      StreamOptions options{.destination = out ? ClientAddress(family) : Address(0, family)};
+      if (out) {
+        options.source = Address(0, family);
+      }
+      auto stream = Stream::Start(out ? lab().server() : lab().client(),
+                                  out ? lab().client() : lab().server(), options);
+      ASSERT_OK(stream);
+      streams.push_back(*std::move(stream));
+    }
+  }
+  for (Stream& stream : streams) {
+    ASSERT_OK(stream.AwaitReceived(100, absl::Seconds(10)));
+  }
+  ASSERT_NO_FATAL_FAILURE(PlugAndAwait(0));
+  for (Stream& stream : streams) {
+    ASSERT_OK(stream.AwaitReceived(1000, absl::Seconds(20)));
+    const StreamResult result = stream.Finish();
+    EXPECT_EQ(result.lost, 0U) << result.ToString();
+  }
+}
+
+}  // namespace
+}  // namespace stronghost::lab

@@ -1,0 +1,172 @@
+// G6, nothing is lost by the agent's own life: its death, its restart, its leaving.
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/lab/agent_fixture.h"
+#include "tests/lib/await.h"
+
+namespace stronghost::lab {
+namespace {
+
+class Survival : public AgentLab {
+ protected:
+  void StartStreams() {
+    for (const bool out : {true, false}) {
+      for (const int family : {AF_INET, AF_INET6}) {
+        StreamOptions options{.destination = out ? ClientAddress(family) : Address(0, family)};
+        if (out) {
+          options.source = Address(0, family);
+        }
+        auto stream = Stream::Start(out ? lab().server() : lab().client(),
+                                    out ? lab().client() : lab().server(), options);
+        ASSERT_OK(stream);
+        streams_.push_back(*std::move(stream));
+      }
+    }
+    Continue();
+  }
+  void Continue() {
+    for (Stream& stream : streams_) {
+      ASSERT_OK(stream.AwaitReceived(100, absl::Seconds(10)));
+    }
+  }
+  void ExpectNoLoss() {
+    for (Stream& stream : streams_) {
+      const StreamResult result = stream.Finish();
+      EXPECT_EQ(result.lost, 0U) << result.ToString();
+    }
+  }
+
+  std::vector<Stream> streams_;
+};
+
+TEST_F(Survival, KillAndStartAgainLosesNoPacket) {
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));
+  ASSERT_NO_FATAL_FAILURE(StartStreams());
+  for (int round = 0; round < 5; ++round) {
+    ASSERT_OK(agent().Kill());
+    ASSERT_NO_FATAL_FAILURE(Continue());
+    ASSERT_OK(agent().StartDaemon());
+    ASSERT_NO_FATAL_FAILURE(Continue());
+  }
+  ExpectNoLoss();
+}
+
+TEST_F(Survival, AStandInOutlivesTheAgentAndIsAdoptedByTheNext) {
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow", "never")));
+  ASSERT_NO_FATAL_FAILURE(PullAndAwait(0, "eth1"));
+  ASSERT_NO_FATAL_FAILURE(StartStreams());
+  ASSERT_OK(agent().Kill());
+  ASSERT_NO_FATAL_FAILURE(Continue());
+  ASSERT_OK(agent().StartDaemon());
+  const auto status = agent().Status();
+  ASSERT_OK(status);
+  EXPECT_EQ(WireOf(*status, Address(0, AF_INET).ToString()), "eth1");
+  ASSERT_NO_FATAL_FAILURE(Continue());
+  ExpectNoLoss();
+}
+
+// No agent at all: the first packet finds the dead wire and flips it.
+TEST_F(Survival, TheKernelFailsOverWhileNoAgentRuns) {
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));
+  ASSERT_NO_FATAL_FAILURE(StartStreams());
+  ASSERT_OK(agent().Kill());
+  ASSERT_OK(lab().PullCable(0));
+  ASSERT_NO_FATAL_FAILURE(Continue());
+  ASSERT_OK(agent().StartDaemon());
+  const auto status = agent().Status();
+  ASSERT_OK(status);
+  EXPECT_EQ(WireOf(*status, Address(0, AF_INET).ToString()), "eth1");
+  for (Stream& stream : streams_) {
+    EXPECT_LE(stream.Finish().lost, 10U);  // of some 300: it went on
+  }
+}
+
+TEST_F(Survival, AdoptFollowsAddressesThatOthersAddAndRemove) {
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));
+  ASSERT_OK(lab().server().Check({"ip", "addr", "add", "198.51.100.7/24", "dev", "eth1"}));
+  ASSERT_OK(agent().AwaitWire("198.51.100.7", "eth1"));
+  ASSERT_OK(lab().server().Check({"ip", "addr", "del", "198.51.100.7/24", "dev", "eth1"}));
+  ASSERT_OK(agent().AwaitWire("198.51.100.7", ""));
+}
+
+class Detach : public AgentLab, public ::testing::WithParamInterface<const char*> {
+ protected:
+  // Everything that the agent may have touched, as the tools show it.
+  std::string Snapshot() {
+    std::string all;
+    for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+             {"ip", "-4", "rule"},
+             {"ip", "-6", "rule"},
+             {"ip", "-4", "route", "show", "table", "all"},
+             {"ip", "-6", "route", "show", "table", "all"},
+             {"ip", "-d", "link"},
+             {"ip", "addr"},
+             {"bridge", "fdb"},
+             {"tc", "qdisc"},
+             {"bpftool", "net"},
+             {"sh", "-c", "grep -rs . /proc/sys/net/ipv4/conf /proc/sys/net/ipv6/conf | sort"}}) {
+      const auto output = lab().server().Check(command);
+      EXPECT_OK(output);
+      absl::StrAppend(&all, "# ", command[0], " ", command[1], "\n", output.ok() ? *output : "",
+                      "\n");
+    }
+    return all;
+  }
+
+  // The kernel removes the local route of a deleted IPv6 address a moment later.
+  void AwaitSnapshot(const std::string& before) {
+    const auto same = Await(
+        absl::Seconds(5), [&] { return Snapshot() == before; }, "the snapshot");
+    if (!same.ok()) {
+      EXPECT_EQ(Snapshot(), before);
+    }
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Hooks, Detach, ::testing::Values("tcx", "clsact"),
+                         [](const auto& mode) { return std::string(mode.param); });
+
+constexpr char kOwnAddress[] =
+    "[[group.address]]\nip = \"198.51.100.9/24\"\nhome = \"eth1\"\n"
+    "[[group.address]]\nip = \"2001:db8::9/64\"\nhome = \"eth1\"\n";
+
+TEST_P(Detach, LeavesTheHostByteForByteAsItWas) {
+  auto built = Lab::Create();
+  ASSERT_OK(built);
+  lab_ = *std::move(built);
+  const std::string before = Snapshot();
+  auto agent = Agent::Start(
+      lab().server(),
+      {.groups = GroupToml({"eth0", "eth1"}, absl::StrCat(GroupKeys("follow"), kOwnAddress)),
+       .agent_keys = absl::StrCat("tc = \"", GetParam(), "\"\n")});
+  ASSERT_OK(agent);
+  EXPECT_OK(agent->AwaitWire("198.51.100.9", "eth1"));
+  EXPECT_NE(Snapshot(), before);
+  const auto detached = agent->Command({"detach"});
+  ASSERT_OK(detached);
+  EXPECT_EQ(detached->exit_status, 0) << detached->output << agent->Log();
+  AwaitSnapshot(before);
+  EXPECT_NE(access(agent->pin_dir().c_str(), F_OK), 0);
+}
+
+TEST_P(Detach, WorksWithoutARunningDaemon) {
+  auto built = Lab::Create();
+  ASSERT_OK(built);
+  lab_ = *std::move(built);
+  const std::string before = Snapshot();
+  auto agent = Agent::Start(
+      lab().server(),
+      {.groups = GroupToml({"eth0", "eth1"}, absl::StrCat(GroupKeys("stay"), kOwnAddress)),
+       .agent_keys = absl::StrCat("tc = \"", GetParam(), "\"\n")});
+  ASSERT_OK(agent);
+  ASSERT_OK(agent->Kill());
+  const auto detached = agent->Command({"detach", "--config", agent->config_path()});
+  ASSERT_OK(detached);
+  EXPECT_EQ(detached->exit_status, 0) << detached->output;
+  AwaitSnapshot(before);
+  EXPECT_NE(access(agent->pin_dir().c_str(), F_OK), 0);
+}
+
+}  // namespace
+}  // namespace stronghost::lab
