@@ -79,8 +79,7 @@ int sh_deliver(struct __sk_buff *skb)
 		clone_into_homes(skb, nic->home);
 	if (is_drop(in.verdict))
 		return end(skb, nic->home, in.verdict, SH_DROP);
-	if (in.verdict == SH_IN_DELIVER ||
-	    (in.verdict == SH_IN_LINGER && in.home != nic->home))
+	if (in.verdict == SH_IN_DELIVER || (in.verdict == SH_IN_LINGER && in.home != nic->home))
 		return deliver_to(skb, nic, in.home, in.verdict);
 	return end(skb, nic->home, in.verdict, SH_PASS);
 }

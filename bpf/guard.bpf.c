@@ -21,7 +21,8 @@ int sh_guard(struct xdp_md *ctx)
 	if (!is_drop(in.verdict))
 		return XDP_PASS;
 	/*
-	 * Generic XDP meets the frames again that deliver put into this home, and can't read the mark.
+	 * Generic XDP meets the frames again that deliver put into this home, and can't read the
+	 * mark.
 	 */
 	if (nic->flags & SH_NIC_XDP_GENERIC && in.home == nic->home && in.verdict != SH_IN_ECHO)
 		return XDP_PASS;

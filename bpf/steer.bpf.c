@@ -56,8 +56,8 @@ static __always_inline int send_by_wire(struct __sk_buff *skb, const struct egre
 	if (!nic || !here)
 		return end(skb, SH_HOME_NONE, SH_NOT_MANAGED, SH_PASS);
 	/*
-	 * Another segment: this frame's destination MAC is a neighbour's here, not there. The kernel
-	 * resolves the next hop anew, by the rules of the source address.
+	 * Another segment: this frame's destination MAC is a neighbour's here, not there. The
+	 * kernel resolves the next hop anew, by the rules of the source address.
 	 */
 	if (home->group != here->group && out->routed)
 		return end(skb, nic->home, SH_OUT_OTHER_GROUP,

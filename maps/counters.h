@@ -45,9 +45,9 @@ enum sh_verdict {
 };
 
 /* Slots a home has in sh_counters; a power of two, so that the key is a shift. */
-#define SH_VERDICT_SLOTS                 32
-#define SH_COUNTER_KEY(home, verdict) ((home) * SH_VERDICT_SLOTS + (verdict))
-#define SH_COUNTERS_MAX                  (SH_HOMES_MAX * SH_VERDICT_SLOTS)
+#define SH_VERDICT_SLOTS	      32
+#define SH_COUNTER_KEY(home, verdict) ((home)*SH_VERDICT_SLOTS + (verdict))
+#define SH_COUNTERS_MAX		      (SH_HOMES_MAX * SH_VERDICT_SLOTS)
 
 struct sh_counter {
 	__u64 packets;

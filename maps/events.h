@@ -11,7 +11,7 @@
 
 enum sh_event_type {
 	SH_EVENT_NONE,
-	SH_EVENT_FLIP,     /* BPF moved `home` from wire `ifindex` (no carrier) to wire `to` */
+	SH_EVENT_FLIP,	   /* BPF moved `home` from wire `ifindex` (no carrier) to wire `to` */
 	SH_EVENT_CONFLICT, /* on `ifindex`: `mac`, which is none of ours, claims `ip` of `home` */
 };
 

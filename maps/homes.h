@@ -16,7 +16,7 @@
 struct sh_path {
 	__u32 wire;   /* ifindex of the NIC that carries the home's frames; 0: the slot is unused */
 	__u32 backup; /* ifindex that BPF may flip to when the wire has no carrier; 0: none.
-	               * A flip makes (wire, backup) into (backup, 0); the agent names a new one. */
+		       * A flip makes (wire, backup) into (backup, 0); the agent names a new one. */
 } __attribute__((aligned(8)));
 SH_ASSERT_SIZE(struct sh_path, 8);
 
@@ -31,14 +31,16 @@ struct sh_home {
 	struct sh_path path;
 	__u32 ifindex; /* the home itself */
 	/* The wire before the last planned change; it accepts unicast for the home (but answers no
-	 * ARP or ND) until the agent clears it, so that frames on their way are not lost. 0: none. */
+	 * ARP or ND) until the agent clears it, so that frames on their way are not lost. 0: none.
+	 */
 	__u32 linger;
-	__u32 flags;     /* SH_HOME_* */
-	__u32 group;     /* number of the group, from 1 */
-	__u32 next;      /* index of the next home of the group; the last points to the first */
+	__u32 flags; /* SH_HOME_* */
+	__u32 group; /* number of the group, from 1 */
+	__u32 next;  /* index of the next home of the group; the last points to the first */
 	struct sh_mac mac;
 	__u16 pad;
-	__u64 conflict_ns; /* CLOCK_MONOTONIC of the last conflict event, to report at most 1 a second */
+	__u64 conflict_ns; /* CLOCK_MONOTONIC of the last conflict event, to report at most 1 a
+			      second */
 	__u64 pad2;
 };
 SH_ASSERT_SIZE(struct sh_home, 56);

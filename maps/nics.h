@@ -9,7 +9,7 @@
 
 /* What the agent last saw; for people who look with bpftool. The programs do not use them. */
 #define SH_NIC_NO_CARRIER (1U << 0)
-#define SH_NIC_DRAINED    (1U << 1)
+#define SH_NIC_DRAINED	  (1U << 1)
 /*
  * XDP sees a VLAN frame without its tag when the driver strips it: with VLAN children on the NIC
  * guard passes everything and deliver, which sees the tag, decides.

@@ -26,10 +26,10 @@
 /* Homes of all groups together, slot 0 ("none") included. */
 #define SH_HOMES_MAX 256
 /* Members of one group: the bound of the loops over a group's homes. */
-#define SH_GROUP_MAX 16
+#define SH_GROUP_MAX	 16
 #define SH_ADDRESSES_MAX 262144
-#define SH_PREFIXES_MAX 4096
-#define SH_NICS_MAX 256
+#define SH_PREFIXES_MAX	 4096
+#define SH_NICS_MAX	 256
 
 /* A home's index in sh_homes; 0 is "none". */
 #define SH_HOME_NONE 0

@@ -95,11 +95,17 @@ bool IpAddress::IsV4() const {
   return std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), bytes_.begin());
 }
 
-int IpAddress::family() const { return IsV4() ? AF_INET : AF_INET6; }
+int IpAddress::family() const {
+  return IsV4() ? AF_INET : AF_INET6;
+}
 
-int IpAddress::max_length() const { return IsV4() ? 32 : 128; }
+int IpAddress::max_length() const {
+  return IsV4() ? 32 : 128;
+}
 
-bool IpAddress::IsLinkLocal() const { return bytes_[0] == 0xfe && (bytes_[1] & 0xc0) == 0x80; }
+bool IpAddress::IsLinkLocal() const {
+  return bytes_[0] == 0xfe && (bytes_[1] & 0xc0) == 0x80;
+}
 
 bool IpAddress::IsMulticast() const {
   return IsV4() ? (bytes_[12] & 0xf0) == 0xe0 : bytes_[0] == 0xff;
@@ -117,7 +123,9 @@ bool IpAddress::IsUnspecified() const {
   return std::all_of(data(), data() + size(), [](uint8_t b) { return b == 0; });
 }
 
-const uint8_t* IpAddress::data() const { return IsV4() ? bytes_.data() + 12 : bytes_.data(); }
+const uint8_t* IpAddress::data() const {
+  return IsV4() ? bytes_.data() + 12 : bytes_.data();
+}
 
 absl::StatusOr<IpPrefix> IpPrefix::Parse(absl::string_view text) {
   const size_t slash = text.find('/');
@@ -140,7 +148,9 @@ absl::StatusOr<IpPrefix> IpPrefix::Parse(absl::string_view text) {
   return prefix;
 }
 
-std::string IpPrefix::ToString() const { return absl::StrCat(address.ToString(), "/", length); }
+std::string IpPrefix::ToString() const {
+  return absl::StrCat(address.ToString(), "/", length);
+}
 
 IpPrefix IpPrefix::Network() const {
   std::array<uint8_t, 16> bytes = address.mapped();

@@ -13,11 +13,15 @@ namespace stronghost {
 
 // Kernel interface index in the agent's network namespace; 0 is "none".
 enum class IfIndex : uint32_t { kNone = 0 };
-constexpr uint32_t ToInt(IfIndex index) { return static_cast<uint32_t>(index); }
+constexpr uint32_t ToInt(IfIndex index) {
+  return static_cast<uint32_t>(index);
+}
 
 // Index of a home in the map sh_homes, 1 to SH_HOMES_MAX - 1; 0 is "none".
 enum class HomeIndex : uint32_t { kNone = 0 };
-constexpr uint32_t ToInt(HomeIndex index) { return static_cast<uint32_t>(index); }
+constexpr uint32_t ToInt(HomeIndex index) {
+  return static_cast<uint32_t>(index);
+}
 
 // Ethernet address, bytes in transmission order.
 struct MacAddress {
@@ -50,8 +54,8 @@ class IpAddress {
   [[nodiscard]] std::string ToString() const;
   [[nodiscard]] bool IsV4() const;
   [[nodiscard]] bool IsV6() const { return !IsV4(); }
-  [[nodiscard]] int family() const;       // AF_INET or AF_INET6
-  [[nodiscard]] int max_length() const;   // 32 or 128
+  [[nodiscard]] int family() const;        // AF_INET or AF_INET6
+  [[nodiscard]] int max_length() const;    // 32 or 128
   [[nodiscard]] bool IsLinkLocal() const;  // fe80::/10; 169.254.0.0/16 is not meant
   [[nodiscard]] bool IsMulticast() const;
   [[nodiscard]] bool IsLoopback() const;

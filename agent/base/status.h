@@ -29,11 +29,11 @@ std::string Message(const absl::Status& status);
 #define SH_CONCAT(a, b) SH_CONCAT_INNER(a, b)
 
 // Returns the status from the enclosing function unless it is OK.
-#define RETURN_IF_ERROR(expression)                                                        \
-  do {                                                                                     \
-    if (absl::Status sh_status = (expression); !sh_status.ok()) {                          \
-      return sh_status;                                                                    \
-    }                                                                                      \
+#define RETURN_IF_ERROR(expression)                               \
+  do {                                                            \
+    if (absl::Status sh_status = (expression); !sh_status.ok()) { \
+      return sh_status;                                           \
+    }                                                             \
   } while (false)
 
 // ASSIGN_OR_RETURN(auto value, Function()): assigns the value or returns the status.

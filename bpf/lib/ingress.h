@@ -22,9 +22,9 @@ struct ingress {
 	enum sh_verdict verdict;
 	enum kind kind;
 	enum to to;
-	bool asks;   /* ARP request or neighbour solicitation: the answer would be ours to give */
-	bool owned;  /* `home` owns the address asked for or sent to */
-	__u32 home;  /* index; for unowned unicast the member whose MAC is the destination */
+	bool asks;  /* ARP request or neighbour solicitation: the answer would be ours to give */
+	bool owned; /* `home` owns the address asked for or sent to */
+	__u32 home; /* index; for unowned unicast the member whose MAC is the destination */
 	struct sh_address_key target;
 	struct claim claim;
 };

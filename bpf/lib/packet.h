@@ -2,7 +2,8 @@
  * Reading headers. Everything that is decided stands in fixed places: IPv4 and IPv6 addresses lie
  * before any option or extension header, so fragments, options and extension headers steer like
  * plain packets. Neighbour discovery is recognised directly behind the IPv6 header only; behind an
- * extension header it is a plain packet (RFC 6980 forbids fragmented ND, and no kernel sends it so).
+ * extension header it is a plain packet (RFC 6980 forbids fragmented ND, and no kernel sends it
+ * so).
  */
 #ifndef STRONGHOST_BPF_PACKET_H
 #define STRONGHOST_BPF_PACKET_H
@@ -48,11 +49,11 @@ struct nd_packet {
 #define ND_SOLICIT 135
 #define ND_ADVERT  136
 
-#define ETH_LEN	   ((__u32)sizeof(struct ethhdr))
-#define ARP_END	   (ETH_LEN + (__u32)sizeof(struct arp_packet))
-#define IPV4_END   (ETH_LEN + (__u32)sizeof(struct iphdr))
-#define IPV6_END   (ETH_LEN + (__u32)sizeof(struct ipv6hdr))
-#define ND_END	   (IPV6_END + (__u32)sizeof(struct nd_packet))
+#define ETH_LEN	 ((__u32)sizeof(struct ethhdr))
+#define ARP_END	 (ETH_LEN + (__u32)sizeof(struct arp_packet))
+#define IPV4_END (ETH_LEN + (__u32)sizeof(struct iphdr))
+#define IPV6_END (ETH_LEN + (__u32)sizeof(struct ipv6hdr))
+#define ND_END	 (IPV6_END + (__u32)sizeof(struct nd_packet))
 
 /*
  * How many bytes of the frame a decision may read, as far as `data_end` lets tell: the caller pulls
