@@ -103,6 +103,7 @@ class Engine {
   absl::Status ReadEverything();
   absl::Status CheckFacts(const Config& config);
   void AdoptPaths();
+  [[nodiscard]] bool IsOwnMac(const sh_mac& mac) const;
 
   // The quick path: paths and announcements only.
   void PlaceWires();

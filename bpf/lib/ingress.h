@@ -104,7 +104,7 @@ static __always_inline enum sh_verdict judge(const struct ingress *in, const str
 		return SH_IN_SUPPRESS;
 	if (READ_ONCE(home->linger) == ifindex && in->to != TO_GROUP)
 		return SH_IN_LINGER;
-	if ((home->flags & SH_HOME_WEAK) && in->owned && in->kind != KIND_ARP)
+	if ((home->flags & SH_HOME_WEAK) && (in->owned || in->to == TO_NIC) && in->kind != KIND_ARP)
 		return SH_IN_WEAK;
 	return SH_IN_FOREIGN;
 }

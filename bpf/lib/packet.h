@@ -46,8 +46,10 @@ struct nd_packet {
 #define ARPHRD_ETHER  1
 #define ARPOP_REQUEST 1
 
-#define ND_SOLICIT 135
-#define ND_ADVERT  136
+#define ND_ROUTER_SOLICIT 133
+#define ND_ROUTER_ADVERT  134
+#define ND_SOLICIT	  135
+#define ND_ADVERT	  136
 
 #define ETH_LEN	 ((__u32)sizeof(struct ethhdr))
 #define ARP_END	 (ETH_LEN + (__u32)sizeof(struct arp_packet))

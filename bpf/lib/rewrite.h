@@ -19,11 +19,12 @@ struct nd_option {
 };
 
 /* Link-layer options that name one of `old` name `mac` afterwards; keeps the ICMPv6 checksum. */
-static __always_inline bool rewrite_nd_options(struct __sk_buff *skb, const struct sh_mac *old1,
-					       const struct sh_mac *old2, const struct sh_mac *mac)
+static __always_inline bool rewrite_nd_options(struct __sk_buff *skb, __u32 offset,
+					       const struct sh_mac *old1, const struct sh_mac *old2,
+					       const struct sh_mac *mac)
 {
 	struct nd_option option, changed;
-	__u32 offset = ND_END, i;
+	__u32 i;
 	__s64 difference;
 
 	for (i = 0; i < ND_OPTIONS_MAX; i++) {
@@ -51,28 +52,42 @@ static __always_inline bool rewrite_nd_options(struct __sk_buff *skb, const stru
 	return true;
 }
 
-/* Kinds as in read_egress(), asked again: only rewritten frames pay for it. */
+/* Where the options of an ND message begin; 0: none that name a MAC (RFC 4861 4.1 to 4.4). */
+static __always_inline __u32 nd_options_at(__u8 type)
+{
+	if (type == ND_ROUTER_SOLICIT)
+		return IPV6_END + 8;
+	if (type == ND_ROUTER_ADVERT)
+		return IPV6_END + 16;
+	if (type == ND_SOLICIT || type == ND_ADVERT)
+		return ND_END;
+	return 0;
+}
+
+/* Kinds as in read_egress(), asked again of the bytes: only rewritten frames pay for it. */
 static __always_inline bool rewrite_payload(struct __sk_buff *skb, const struct sh_mac *old1,
 					    const struct sh_mac *old2, const struct sh_mac *mac)
 {
-	__u32 sha_offset = ETH_LEN + offsetof(struct arp_packet, sha);
+	__u32 sha_offset = ETH_LEN + offsetof(struct arp_packet, sha), options;
 	struct sh_mac sha;
+	__be16 protocol;
 	__u8 next_header, type;
 
-	if (skb->protocol == bpf_htons(ETH_P_ARP)) {
+	if (bpf_skb_load_bytes(skb, offsetof(struct ethhdr, h_proto), &protocol, 2))
+		return false;
+	if (protocol == bpf_htons(ETH_P_ARP)) {
 		if (bpf_skb_load_bytes(skb, sha_offset, &sha, sizeof(sha)))
 			return false;
 		if (!same_mac(sha.bytes, old1->bytes) && !same_mac(sha.bytes, old2->bytes))
 			return true;
 		return !bpf_skb_store_bytes(skb, sha_offset, mac, sizeof(*mac), 0);
 	}
-	if (skb->protocol != bpf_htons(ETH_P_IPV6) ||
+	if (protocol != bpf_htons(ETH_P_IPV6) ||
 	    bpf_skb_load_bytes(skb, ETH_LEN + offsetof(struct ipv6hdr, nexthdr), &next_header, 1) ||
 	    next_header != IPPROTO_ICMPV6 || bpf_skb_load_bytes(skb, IPV6_END, &type, 1))
 		return true;
-	if (type != ND_SOLICIT && type != ND_ADVERT)
-		return true;
-	return rewrite_nd_options(skb, old1, old2, mac);
+	options = nd_options_at(type);
+	return !options || rewrite_nd_options(skb, options, old1, old2, mac);
 }
 
 /*

@@ -63,16 +63,14 @@ TEST_P(StandIn, ServesAMinuteWithoutLossUnderStrictRpFilterFirewallRulesAndMasqu
       streams.push_back(*std::move(stream));
     }
   }
-  for (Stream& stream : streams) {
-    ASSERT_OK(stream.AwaitSent(200 * 62 / 4));
-  }
-  for (Stream& stream : streams) {
-    ASSERT_OK(stream.AwaitSent(200 * 62 * 3 / 4));
+  // The first is the clock: 62 s, in steps.
+  for (int step = 0; step < 31; ++step) {
+    ASSERT_OK(streams.front().AwaitSent(400));
   }
   for (Stream& stream : streams) {
     const StreamResult result = stream.Finish();
     EXPECT_EQ(result.lost, 0U) << result.ToString();
-    EXPECT_GT(result.sent, 12'000U);
+    EXPECT_GT(result.sent, 10'000U);
   }
   EXPECT_OK((*masqueraded)->AwaitProgress(10'000, absl::Seconds(10)));
   const TcpResult through_nat = (*masqueraded)->Finish();

@@ -49,12 +49,19 @@ class LabTest : public ::testing::Test {
   absl::Duration build_time_;
 };
 
-TEST_F(LabTest, IsBuiltQuicklyAndEveryPairCanTalk) {
-  ASSERT_NO_FATAL_FAILURE(Build({.clients = 2}));
+TEST_F(LabTest, CanBeBuiltWithinASecond) {
+  // Some 0.15 s. A busy machine may need several turns; a fault, such as waiting for duplicate
+  // address detection, fails them all.
+  const int64_t give_up = MonotonicNow() + 60'000'000'000;
+  do {
+    ASSERT_NO_FATAL_FAILURE(Build());
+  } while (build_time_ > absl::Seconds(1) && MonotonicNow() < give_up);
   RecordProperty("build_ms", static_cast<int>(absl::ToInt64Milliseconds(build_time_)));
-  // Some 0.15 s; the bound only tells a fault, such as duplicate address detection that is waited
-  // for in each namespace, from a busy machine.
-  EXPECT_LT(build_time_, absl::Seconds(8));
+  EXPECT_LE(build_time_, absl::Seconds(1));
+}
+
+TEST_F(LabTest, EveryPairCanTalk) {
+  ASSERT_NO_FATAL_FAILURE(Build({.clients = 2}));
   for (const int family : {AF_INET, AF_INET6}) {
     const std::vector<std::pair<NetNs*, IpAddress>> hosts = {
         {&lab().server(), plan().NicAddress(0, family)},

@@ -130,11 +130,6 @@ TEST_P(ConflictTest, OurOwnNicsNeverConflict) {
   }
 }
 
-TEST_P(ConflictTest, OurOwnNicOfAnotherGroupIsNoIntruder) {
-  // Two groups that share a segment: an address of b0, seen with the MAC of h1.
-  ExpectNoEvent(b0_, AddressReply(h1_.mac, Own(b0_), b0_.mac, Own(b0_)));
-}
-
 TEST_P(ConflictTest, OthersAddressesAndQuestionsAreNoClaims) {
   ExpectNoEvent(h0_, Announcement(kIntruder, Someone()));
   ExpectNoEvent(h0_, AddressRequest(kIntruder, Someone(), Own(h0_)));
