@@ -76,8 +76,10 @@ ApplyReport ApplySteps(NetlinkSocket& socket, absl::Span<const KernelStep> steps
 
   ApplyReport report;
   const auto fail = [&](const KernelStep& step, const NetlinkAnswer& answer) {
-    report.failures.push_back(
-        {step, answer.ToStatus(Describe(step, facts)), IsTransient(step, answer.error_number)});
+    report.failures.push_back({.step = step,
+                               .status = answer.ToStatus(Describe(step, facts)),
+                               .error_number = answer.error_number,
+                               .transient = IsTransient(step, answer.error_number)});
   };
   for (size_t i = 0; i < steps.size(); ++i) {
     const NetlinkAnswer& answer = answers[starts[i]];

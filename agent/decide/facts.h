@@ -49,9 +49,10 @@ struct RouteFact {
   std::optional<IpAddress> source;  // RTA_PREFSRC
   IfIndex link = IfIndex::kNone;
   uint32_t metric = 0;
-  uint8_t protocol = 0;  // RTPROT_*
-  uint8_t scope = 0;     // RT_SCOPE_*
-  uint32_t flags = 0;    // RTNH_F_ONLINK and friends
+  uint8_t protocol = 0;    // RTPROT_*
+  uint8_t scope = 0;       // RT_SCOPE_*
+  uint32_t flags = 0;      // RTNH_F_ONLINK and friends
+  bool multipath = false;  // one hop of several
 
   auto operator<=>(const RouteFact&) const = default;
 };

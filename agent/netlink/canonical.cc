@@ -8,6 +8,7 @@ RouteFact CanonicalRoute(RouteFact route) {
   constexpr uint32_t kIpv6DefaultMetric = 1024;
   route.destination = route.destination.Network();
   route.table = route.table == 0 ? uint32_t{RT_TABLE_MAIN} : route.table;
+  route.multipath = false;
   route.flags &= route.gateway.has_value() ? uint32_t{RTNH_F_ONLINK} : 0U;
   if (route.destination.address.IsV6()) {
     route.metric = route.metric == 0 ? kIpv6DefaultMetric : route.metric;

@@ -30,6 +30,7 @@ bool ReadHops(absl::Span<const char> bytes, int family, const RouteFact& common,
     RouteFact route = common;
     route.link = IfIndex{static_cast<uint32_t>(hop->rtnh_ifindex)};
     route.flags = hop->rtnh_flags;
+    route.multipath = true;
     bool good = true;
     const auto read = [&](uint16_t type, absl::Span<const char> payload) {
       if (type == RTA_GATEWAY) {

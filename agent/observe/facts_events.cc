@@ -49,13 +49,13 @@ class Applier {
       changed = true;
     }
     if (!link.admin_up) {
-      changed = EraseRoutesThrough(link.index) || changed;
+      changed = EraseDeadRoutes(link.index) || changed;
     }
     return changed;
   }
 
   bool operator()(const LinkGone& event) {
-    const bool routes = EraseRoutesThrough(event.link);
+    const bool routes = EraseRoutesOfGone(event.link);
     const bool addresses = EraseIf(
         facts_.addresses, [&](const AddressFact& address) { return address.link == event.link; });
     const bool multicast = facts_.multicast.erase(event.link) > 0;
@@ -122,8 +122,37 @@ class Applier {
   bool operator()(const Resync& /*event*/) { return true; }
 
  private:
-  bool EraseRoutesThrough(IfIndex link) {
-    return EraseIf(facts_.routes, [link](const RouteFact& route) { return route.link == link; });
+  // The kernel drops a route when its link goes down; of one with several hops it keeps all while
+  // one is alive.
+  bool EraseDeadRoutes(IfIndex down) {
+    const std::vector<RouteFact> routes = facts_.routes;
+    return EraseIf(facts_.routes, [&](const RouteFact& route) {
+      if (!route.multipath) {
+        return route.link == down;
+      }
+      bool goes_through = false;
+      bool alive = false;
+      for (const RouteFact& hop : routes) {
+        if (hop.multipath && SameRouteKey(hop, route)) {
+          goes_through = goes_through || hop.link == down;
+          const auto link = facts_.links.find(hop.link);
+          alive = alive || (link != facts_.links.end() && link->second.admin_up);
+        }
+      }
+      return goes_through && !alive;
+    });
+  }
+
+  // With a link goes every IPv4 route that has a hop through it; of an IPv6 one, that hop.
+  bool EraseRoutesOfGone(IfIndex gone) {
+    const std::vector<RouteFact> routes = facts_.routes;
+    return EraseIf(facts_.routes, [&](const RouteFact& route) {
+      return route.link == gone ||
+             (route.multipath && route.destination.address.IsV4() &&
+              std::any_of(routes.begin(), routes.end(), [&](const RouteFact& hop) {
+                return hop.multipath && hop.link == gone && SameRouteKey(hop, route);
+              }));
+    });
   }
 
   // IPv4 routes that went with an address without being announced.
@@ -173,8 +202,8 @@ void AddEvent(bool gone, std::optional<Fact> fact, std::vector<KernelEvent>& eve
 }  // namespace
 
 bool IsWatchedTable(uint32_t table) {
-  constexpr uint32_t kHomes = 255;
-  return table == RT_TABLE_MAIN || (table > kTableBase && table <= kTableBase + kHomes);
+  return table == RT_TABLE_MAIN ||
+         (table > kTableBase && table < kGatewayTableBase + kGatewayTables);
 }
 
 void DecodeEvent(const nlmsghdr& message, std::vector<KernelEvent>& events) {

@@ -184,7 +184,7 @@ TEST_F(KernelChange, StepsTakenTwiceFindTheirWorkDone) {
 TEST_F(KernelChange, WhatOthersMadeStays) {
   IpBatch(
       "addr add 198.51.100.9/24 dev eth0\n"
-      "route add 192.0.2.0/24 via 198.51.100.254 dev eth0 table 5301\n"
+      "route add 192.0.2.0/24 via inet6 fe80::1 dev eth0 table 5301\n"
       "rule add from 198.51.100.9 lookup 5301 priority 5301\n"
       "rule add from 198.51.100.9 fwmark 7 lookup 5301 priority 5301 protocol 83\n");
   const Facts before = Read();

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "agent/netlink/build.h"
 #include "agent/netlink/parse.h"
 #include "agent/observe/carrier_poll.h"
@@ -52,7 +53,7 @@ TEST_F(Observe, ASnapshotTellsWhatIpTells) {
   IpBatch(
       "addr add 198.51.100.1/24 dev eth0\n"
       "link set eth0 group 5300 mtu 1400 address 02:00:5e:10:00:01\n"
-      "link add link eth0 name eth0.7 type vlan id 7\n"
+      "link add link eth0 name macvlan0 type macvlan mode bridge\n"
       "link add br0 type bridge\n"
       "link set eth1 master br0\n"
       "route add 203.0.113.0/24 nexthop via 198.51.100.253 nexthop via 198.51.100.254\n"
@@ -68,10 +69,10 @@ TEST_F(Observe, ASnapshotTellsWhatIpTells) {
   EXPECT_EQ(eth0->kind, "veth");
   EXPECT_EQ(eth0->driver, "veth");
   EXPECT_EQ(eth0->parent, IfIndex::kNone);
-  const LinkFact* vlan = facts.FindLink("eth0.7");
-  ASSERT_NE(vlan, nullptr);
-  EXPECT_EQ(vlan->kind, "vlan");
-  EXPECT_EQ(vlan->parent, eth0->index);
+  const LinkFact* child = facts.FindLink("macvlan0");
+  ASSERT_NE(child, nullptr);
+  EXPECT_EQ(child->kind, "macvlan");
+  EXPECT_EQ(child->parent, eth0->index);
   EXPECT_EQ(facts.FindLink("eth1")->master, facts.FindLink("br0")->index);
   EXPECT_EQ(facts.FindLink("br0")->driver, "bridge");
   const auto gateways = [&] {
@@ -136,13 +137,17 @@ TEST_F(Observe, EventsKeepASnapshotCurrent) {
            "link set sw1 master br0",
            "link set sw1 nomaster",
            "link set br0 name br1",
-           "link add link eth1 name eth1.7 type vlan id 7",
+           "link add link eth1 name macvlan1 type macvlan mode bridge",
            "-6 rule del priority 5300",
            "rule del from 198.51.100.1 lookup 5301 priority 5301 iif lo",
            "link del br1",
            "link del eth1",
        }) {
-    IpBatch(std::string(command) + "\n");
+    std::vector<std::string> argv = {"ip"};
+    for (const absl::string_view word : absl::StrSplit(command, ' ')) {
+      argv.emplace_back(word);
+    }
+    ASSERT_OK(netns_->Check(argv));
     const absl::Status same = lab::Await(absl::Seconds(5), [&] {
       for (const KernelEvent& event : Events()) {
         EXPECT_FALSE(std::holds_alternative<Resync>(event));

@@ -81,6 +81,22 @@ TEST(ApplyEvent, ADownLinkHasNoRoutes) {
   EXPECT_THAT(facts.addresses, SizeIs(3)) << "IPv6 addresses are announced one by one";
 }
 
+TEST(ApplyEvent, ARouteWithSeveralHopsLivesWhileOneOfThemDoes) {
+  Facts facts = World();
+  for (const IfIndex link : {kEth0, kEth1}) {
+    RouteFact hop = Route(link, "192.0.2.0/24");
+    hop.multipath = true;
+    facts.routes.push_back(hop);
+  }
+  Facts gone = facts;
+  EXPECT_TRUE(ApplyEvent(facts, LinkChanged{Link(kEth0, "eth0", /*admin_up=*/false)}));
+  EXPECT_THAT(facts.routes, SizeIs(3)) << "with eth1's subnet and both hops";
+  EXPECT_TRUE(ApplyEvent(facts, LinkChanged{Link(kEth1, "eth1", /*admin_up=*/false)}));
+  EXPECT_THAT(facts.routes, IsEmpty());
+  EXPECT_TRUE(ApplyEvent(gone, LinkGone{kEth0}));
+  EXPECT_THAT(gone.routes, SizeIs(1)) << "an IPv4 route goes with the first of its links";
+}
+
 TEST(ApplyEvent, NothingIsLeftOfALinkThatIsGone) {
   Facts facts = World();
   facts.multicast[kEth0] = {};
@@ -178,7 +194,9 @@ TEST(DecodeEvent, RoutesOfTheWatchedTablesOnly) {
                                        {5300U, false},
                                        {5301U, true},
                                        {5555U, true},
-                                       {5556U, false},
+                                       {5556U, true},
+                                       {5811U, true},
+                                       {5812U, false},
                                        {1000U, false}}) {
     route.table = table;
     std::vector<KernelEvent> events;
