@@ -58,9 +58,10 @@ TEST_P(Speaker, IsNeverTwoWhileCablesArePulledAndPlugged) {
   ASSERT_NO_FATAL_FAILURE(Build(GroupKeys(GetParam(), "50ms")));
   auto probe = ArpProbe::Open(lab(), {.deadline = absl::Milliseconds(50)});
   ASSERT_OK(probe);
+  std::atomic<int> asked = 0;
   std::atomic<bool> done = false;
   std::thread changes([&] {
-    for (int round = 0; round < 10; ++round) {
+    for (int round = 0; round < 10 || asked < 100; ++round) {
       EXPECT_OK(lab().PullCable(0));
       EXPECT_OK(agent().AwaitWire(Address(0, AF_INET).ToString(), "eth1"));
       EXPECT_OK(lab().PlugCable(0));
@@ -68,7 +69,6 @@ TEST_P(Speaker, IsNeverTwoWhileCablesArePulledAndPlugged) {
     }
     done = true;
   });
-  int asked = 0;
   int silent = 0;
   while (!done) {
     for (const int family : {AF_INET, AF_INET6}) {
@@ -80,9 +80,9 @@ TEST_P(Speaker, IsNeverTwoWhileCablesArePulledAndPlugged) {
     }
   }
   changes.join();
-  RecordProperty("asked", asked);
+  RecordProperty("asked", asked.load());
   RecordProperty("silent", silent);
-  EXPECT_GT(asked, 100);
+  EXPECT_LT(silent, asked / 2);
 }
 
 TEST_P(Speaker, IsOneWhileBothNicsAreSaturated) {
