@@ -57,8 +57,7 @@ Json Encode(const AgentState& state) {
   Json json = {{"sysctls", Json::object()},
                {"ifgroups", Json::array()},
                {"addresses", Json::array()},
-               {"filters", Json::array()},
-               {"clsact", Json::array()}};
+               {"filters", Json::array()}};
   for (const auto& [path, original] : state.sysctls) {
     json["sysctls"][path] = original;
   }
@@ -72,9 +71,6 @@ Json Encode(const AgentState& state) {
   }
   for (const FilterEntry& filter : state.filters) {
     json["filters"].push_back({{"link", ToInt(filter.link)}, {"mac", filter.mac.ToString()}});
-  }
-  for (const LinkId& link : state.clsact) {
-    json["clsact"].push_back(Encode(link));
   }
   return json;
 }
@@ -95,9 +91,6 @@ absl::StatusOr<AgentState> DecodeState(const Json& json) {
     for (const Json& entry : json.at("filters")) {
       state.filters.insert({static_cast<IfIndex>(DecodeNumber(entry.at("link"))),
                             Decoded(MacAddress::Parse(entry.at("mac").get<std::string>()))});
-    }
-    for (const Json& entry : json.at("clsact")) {
-      state.clsact.insert(DecodeLink(entry));
     }
     return state;
   } catch (const std::exception& error) {
@@ -285,13 +278,6 @@ void StateFile::RecordFilter(const FilterEntry& filter) {
 }
 void StateFile::ForgetFilter(const FilterEntry& filter) {
   dirty_ |= state_.filters.erase(filter) > 0;
-}
-
-void StateFile::RecordClsact(const LinkId& link) {
-  dirty_ |= state_.clsact.insert(link).second;
-}
-void StateFile::ForgetClsact(const LinkId& link) {
-  dirty_ |= state_.clsact.erase(link) > 0;
 }
 
 }  // namespace stronghost

@@ -35,7 +35,6 @@ struct AgentState {
   absl::btree_map<LinkId, uint32_t> ifgroups;         // -> original link group
   absl::btree_set<AddedAddress> addresses;
   absl::btree_set<FilterEntry> filters;
-  absl::btree_set<LinkId> clsact;  // the agent made the clsact qdisc
 
   bool operator==(const AgentState&) const = default;
   [[nodiscard]] bool IsEmpty() const { return *this == AgentState{}; }
@@ -82,8 +81,6 @@ class StateFile {
   void ForgetAddress(const AddedAddress& address);
   void RecordFilter(const FilterEntry& filter);
   void ForgetFilter(const FilterEntry& filter);
-  void RecordClsact(const LinkId& link);
-  void ForgetClsact(const LinkId& link);
 
   // Writes the state if it was changed since the last time; makes the folder where it is missing
   // (mode 0700). After an error the old file is in force and the next Save() tries again.

@@ -46,7 +46,7 @@ class StateFileTest : public ::testing::Test {
     file.RecordAddress({"eth0", IpPrefix::Parse("198.51.100.1/24").value()});
     file.RecordAddress({"eth0", IpPrefix::Parse("2001:db8::1/64").value()});
     file.RecordFilter({IfIndex{4}, MacAddress::Parse("02:00:00:00:00:11").value()});
-    file.RecordClsact(kVlan);
+    file.RecordIfgroup(kVlan, 0);
   }
   void Write(const std::string& path, const std::string& text) const {
     std::filesystem::create_directories(dir_);
@@ -76,7 +76,7 @@ TEST_F(StateFileTest, EverythingRecordedComesBack) {
   EXPECT_EQ(again->state().ifgroups.at(kEth0), 7U);
   EXPECT_EQ(again->state().addresses.size(), 2U);
   EXPECT_EQ(again->state().filters.size(), 1U);
-  EXPECT_TRUE(again->state().clsact.contains(kVlan));
+  EXPECT_EQ(again->state().ifgroups.at(kVlan), 0U);
   struct stat status {};
   ASSERT_EQ(stat(file_.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777U, 0600U);
@@ -93,7 +93,7 @@ TEST_F(StateFileTest, ForgottenIsGone) {
     file->ForgetAddress(address);
   }
   file->ForgetFilter(*state.filters.begin());
-  file->ForgetClsact(kVlan);
+  file->ForgetIfgroup(kVlan);
   ASSERT_TRUE(file->Save().ok());
   EXPECT_TRUE(Load()->state().IsEmpty());
 }
@@ -110,30 +110,30 @@ TEST_F(StateFileTest, FirstOriginalStays) {
 
 TEST_F(StateFileTest, UnsavedChangesAreNotOnDiskAndUnchangedStateIsNotWritten) {
   auto file = Load();
-  file->RecordClsact(kEth0);
+  file->RecordIfgroup(kEth0, 0);
   EXPECT_TRUE(Load()->state().IsEmpty());
   ASSERT_TRUE(file->Save().ok());
   std::filesystem::remove(file_);
-  file->RecordClsact(kEth0);
-  file->ForgetClsact(kVlan);
+  file->RecordIfgroup(kEth0, 0);
+  file->ForgetIfgroup(kVlan);
   ASSERT_TRUE(file->Save().ok());
   EXPECT_FALSE(std::filesystem::exists(file_));
 }
 
 TEST_F(StateFileTest, CrashBeforeTheRenameLeavesTheOldState) {
   auto file = Load();
-  file->RecordClsact(kEth0);
+  file->RecordIfgroup(kEth0, 0);
   ASSERT_TRUE(file->Save().ok());
   for (const char* half : {"", "{\"version\":1,\"boot\":\"boot-a\",\"namesp"}) {
     Write(file_ + ".tmp", half);
     auto again = Load();
     ASSERT_TRUE(again.ok()) << again.status();
     EXPECT_EQ(again->state(), file->state());
-    again->RecordClsact(kVlan);
+    again->RecordIfgroup(kVlan, 0);
     ASSERT_TRUE(again->Save().ok());
-    EXPECT_EQ(Load()->state().clsact.size(), 2U);
+    EXPECT_EQ(Load()->state().ifgroups.size(), 2U);
     EXPECT_FALSE(std::filesystem::exists(file_ + ".tmp"));
-    again->ForgetClsact(kVlan);
+    again->ForgetIfgroup(kVlan);
     ASSERT_TRUE(again->Save().ok());
   }
 }
@@ -152,7 +152,7 @@ TEST_F(StateFileTest, DamagedFilesAreErrorsThatSayWhatToDo) {
            absl::StrReplaceAll(good, {{"\"version\": 1", "\"version\": \"1\""}}),
            absl::StrReplaceAll(good, {{"\"boot\"", "\"boat\""}}),
            absl::StrReplaceAll(good, {{"\"namespaces\"", "\"spaces\""}}),
-           absl::StrReplaceAll(good, {{"\"clsact\"", "\"clasct\""}}),
+           absl::StrReplaceAll(good, {{"\"filters\"", "\"fitlers\""}}),
            absl::StrReplaceAll(good, {{"\"group\": 7", "\"group\": -7"}}),
            absl::StrReplaceAll(good, {{"\"group\": 7", "\"group\": 4294967296"}}),
            absl::StrReplaceAll(good, {{"198.51.100.1/24", "198.51.100.1/33"}}),
@@ -185,7 +185,7 @@ TEST_F(StateFileTest, ABootEndsWhatWasChanged) {
   auto after = Load("1", "boot-b");
   ASSERT_TRUE(after.ok());
   EXPECT_TRUE(after->state().IsEmpty());
-  after->RecordClsact(kEth0);
+  after->RecordIfgroup(kEth0, 0);
   ASSERT_TRUE(after->Save().ok());
   EXPECT_THAT(ReadTextFile(file_).value(), Not(HasSubstr("boot-a")));
 }
@@ -197,7 +197,7 @@ TEST_F(StateFileTest, NamespacesThatShareAFolderKeepTheirOwn) {
       auto file = Load(absl::StrCat(n));
       ASSERT_TRUE(file.ok()) << file.status();
       for (uint32_t i = 1; i <= 20; ++i) {
-        file->RecordClsact({IfIndex{i}, absl::StrCat("ns", n)});
+        file->RecordIfgroup({IfIndex{i}, absl::StrCat("ns", n)}, 0);
         ASSERT_TRUE(file->Save().ok());
       }
     });
@@ -208,14 +208,14 @@ TEST_F(StateFileTest, NamespacesThatShareAFolderKeepTheirOwn) {
   for (uint32_t n = 1; n <= 4; ++n) {
     const auto file = Load(absl::StrCat(n));
     ASSERT_TRUE(file.ok()) << file.status();
-    EXPECT_EQ(file->state().clsact.size(), 20U);
-    EXPECT_EQ(file->state().clsact.begin()->name, absl::StrCat("ns", n));
+    EXPECT_EQ(file->state().ifgroups.size(), 20U);
+    EXPECT_EQ(file->state().ifgroups.begin()->first.name, absl::StrCat("ns", n));
   }
 }
 
 TEST_F(StateFileTest, FailedSaveIsTriedAgain) {
   auto file = Load();
-  file->RecordClsact(kEth0);
+  file->RecordIfgroup(kEth0, 0);
   std::filesystem::create_directories(root_ + "/lib");
   std::ofstream(dir_) << "in the way";
   const absl::Status status = file->Save();
@@ -228,7 +228,7 @@ TEST_F(StateFileTest, FailedSaveIsTriedAgain) {
 
 TEST_F(StateFileTest, NameThatJsonCannotHoldIsAnError) {
   auto file = Load();
-  file->RecordClsact({IfIndex{4}, "eth\xff"});
+  file->RecordIfgroup({IfIndex{4}, "eth\xff"}, 0);
   EXPECT_EQ(file->Save().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_FALSE(std::filesystem::exists(file_));
 }
