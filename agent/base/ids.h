@@ -13,11 +13,14 @@ constexpr uint32_t kLinkGroup = 5300;
 
 // Routing table of a home: kTableBase + its home index (5301 to 5555).
 constexpr uint32_t kTableBase = 5300;
+// Routing tables of addresses with gateways of their own: 5556 and up.
+constexpr uint32_t kGatewayTableBase = 5556;
+constexpr uint32_t kGatewayTables = 256;
 
 // `from ADDRESS lookup main suppress_prefixlength 0 suppress_ifgroup 5300`: connected routes that
 // don't lead through a member (containers) come first.
 constexpr uint32_t kRulePriorityMain = 5300;
-// `from ADDRESS lookup <table of the home>`.
+// `from ADDRESS lookup <table of the home, or of the address's gateway>`.
 constexpr uint32_t kRulePriorityHome = 5301;
 
 // Rules cost the kernel a walk per route look-up: past this many addresses of one family in all,

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "agent/base/ids.h"
 #include "agent/decide/decide.h"
 
@@ -33,8 +34,8 @@ class KernelBuilder {
       AddFilters(member);
       if (member.group->policy_rules) {
         state_.ifgroups[member.link->index] = kLinkGroup;
-        AddSubnetRoutes(member);
-        AddDefaultRoutes(member);
+        AddTable(member, TableOf(member.home), nullptr);
+        AddGatewayTables(member);
       }
     }
     AddRules();
@@ -114,46 +115,75 @@ class KernelBuilder {
     return subnets;
   }
 
-  void AddSubnetRoutes(const Member& member) {
+  // The home's subnets and its ways beyond them; by `gateway` alone if there is one.
+  void AddTable(const Member& member, uint32_t table, const IpAddress* gateway) {
+    const std::vector<IpPrefix> subnets = SubnetsOf(member);
     absl::btree_map<IpPrefix, IpAddress> networks;  // network -> first address in it
-    for (const IpPrefix& subnet : SubnetsOf(member)) {
+    for (const IpPrefix& subnet : subnets) {
       networks.try_emplace(subnet.Network(), subnet.address);
     }
     for (const auto& [network, address] : networks) {
-      RouteFact route = Route(member, network);
+      RouteFact route = Route(member, table, network);
       if (network.address.IsV4()) {
         route.source = address;
         route.scope = RT_SCOPE_LINK;
       }
       state_.routes.push_back(route);
     }
+    for (const bool v4 : {true, false}) {
+      if (gateway == nullptr) {
+        AddDefaultRoutes(member, table, subnets, GatewaysOf(member, v4));
+      } else if (gateway->IsV4() == v4) {
+        AddDefaultRoutes(member, table, subnets, {*gateway});
+      }
+    }
   }
 
-  RouteFact Route(const Member& member, const IpPrefix& destination) const {
-    return {.table = TableOf(member.home),
+  // One table for each gateway that addresses of this home have of their own.
+  void AddGatewayTables(const Member& member) {
+    absl::btree_map<IpAddress, uint32_t> tables;
+    for (const AddressConfig& address : member.group->addresses) {
+      if (address.home != member.name || !address.gateway.has_value()) {
+        continue;
+      }
+      const auto [it, is_new] = tables.try_emplace(*address.gateway, 0);
+      if (is_new && gateway_tables_ == kGatewayTables) {
+        problems_.push_back(absl::StrCat("no routing table is left for gateway ",
+                                         address.gateway->ToString(), " of ",
+                                         address.ip.address.ToString(), " (the limit is ",
+                                         kGatewayTables, "): it uses the gateways of its home"));
+        it->second = TableOf(member.home);
+      } else if (is_new) {
+        it->second = kGatewayTableBase + gateway_tables_++;
+        AddTable(member, it->second, &*address.gateway);
+      }
+      table_of_address_[address.ip.address] = it->second;
+    }
+  }
+
+  static RouteFact Route(const Member& member, uint32_t table, const IpPrefix& destination) {
+    return {.table = table,
             .destination = destination,
             .link = member.link->index,
             .metric = destination.address.IsV6() ? 1024U : 0U,
             .protocol = kRouteProtocol};
   }
 
-  void AddDefaultRoutes(const Member& member) {
-    for (const bool v4 : {true, false}) {
-      uint32_t order = 0;
-      for (const IpAddress& gateway : GatewaysOf(member, v4)) {
-        RouteFact route = Route(member, {v4 ? IpAddress::V4(0) : IpAddress(), 0});
-        route.gateway = gateway;
-        route.metric = 1024 + order++;
-        const std::vector<IpPrefix> subnets = SubnetsOf(member);
-        const bool on_link = gateway.IsLinkLocal() || std::any_of(subnets.begin(), subnets.end(),
-                                                                  [&](const IpPrefix& subnet) {
-                                                                    return subnet.Contains(gateway);
-                                                                  });
-        if (!on_link) {
-          route.flags |= RTNH_F_ONLINK;
-        }
-        state_.routes.push_back(route);
+  void AddDefaultRoutes(const Member& member, uint32_t table, absl::Span<const IpPrefix> subnets,
+                        absl::Span<const IpAddress> gateways) {
+    uint32_t order = 0;
+    for (const IpAddress& gateway : gateways) {
+      RouteFact route = Route(member, table, {gateway.IsV4() ? IpAddress::V4(0) : IpAddress(), 0});
+      route.gateway = gateway;
+      route.metric = 1024 + order++;
+      const bool on_link = gateway.IsLinkLocal() ||
+                           std::any_of(subnets.begin(), subnets.end(), [&](const IpPrefix& subnet) {
+                             return subnet.Contains(gateway);
+                           });
+      if (!on_link) {
+        route.flags |= RTNH_F_ONLINK;
       }
+      state_.routes.push_back(route);
     }
   }
 
@@ -202,7 +232,8 @@ class KernelBuilder {
                     .protocol = kRouteProtocol};
       RuleFact own = main;
       own.priority = kRulePriorityHome;
-      own.table = TableOf(home);
+      const auto table = table_of_address_.find(key.address);
+      own.table = table != table_of_address_.end() ? table->second : TableOf(home);
       own.suppress_prefix_length.reset();
       own.suppress_ifgroup.reset();
       state_.rules.push_back(main);
@@ -228,6 +259,8 @@ class KernelBuilder {
   const std::vector<Member>& members_;
   const DatapathState& datapath_;
   std::vector<std::string>& problems_;
+  absl::btree_map<IpAddress, uint32_t> table_of_address_;  // of those with a gateway of their own
+  uint32_t gateway_tables_ = 0;
   KernelState state_;
 };
 

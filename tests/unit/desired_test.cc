@@ -144,6 +144,33 @@ TEST(DesiredKernel, HomeTableHasTheSubnetAndTheConfiguredGateways) {
   }
 }
 
+TEST(DesiredKernel, AnAddressWithAGatewayOfItsOwnHasATableOfItsOwn) {
+  DecideWorld world(2);
+  world.AddAddress(0, "198.51.100.1/24");
+  world.AddAddress(1, "198.51.100.2/24");
+  const IpAddress own = *IpAddress::Parse("198.51.100.253");
+  world.config.groups[0].gateways = {*IpAddress::Parse("198.51.100.254")};
+  world.config.groups[0].addresses = {
+      {.ip = *IpPrefix::Parse("198.51.100.1/24"), .home = "n0", .gateway = own}};
+  const KernelState& kernel = world.Decide().kernel;
+  std::vector<RouteFact> mine;
+  for (const RouteFact& route : kernel.routes) {
+    if (route.table == kGatewayTableBase) {
+      mine.push_back(route);
+      EXPECT_EQ(route.link, DecideWorld::Link(0));
+    }
+  }
+  ASSERT_EQ(mine.size(), 2U) << "the gateway and the subnet";
+  EXPECT_EQ(mine[0].gateway, own);
+  EXPECT_FALSE(mine[1].gateway.has_value());
+  for (const RuleFact& rule : kernel.rules) {
+    if (rule.priority == kRulePriorityHome) {
+      const bool first = rule.from->address == *IpAddress::Parse("198.51.100.1");
+      EXPECT_EQ(rule.table, first ? kGatewayTableBase : kTableBase + ToInt(world.HomeOf(1)));
+    }
+  }
+}
+
 TEST(DesiredKernel, WithoutConfiguredGatewaysTheMainTablesDefaultOfTheHomeIsTaken) {
   DecideWorld world(2);
   world.AddAddress(0, "198.51.100.1/24");
