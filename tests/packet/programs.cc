@@ -10,7 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/base/status.h"
-#include "stronghost.skel.h"
+#include "agent/datapath/skeleton.h"
 
 namespace stronghost::packet {
 namespace {

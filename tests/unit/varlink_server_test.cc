@@ -86,9 +86,11 @@ TEST_F(VarlinkServerTest, SaysNothingToOnewayCallsNotEvenErrors) {
 TEST_F(VarlinkServerTest, HangsUpOnGarbageAndServesTheOthers) {
   Start();
   RawClient bystander(path_);
+  std::string deep(5000, '[');
+  deep += '\0';
   for (const std::string& garbage :
        {std::string("hello\0", 6), std::string("\0", 1), std::string("[1,2]\0", 6),
-        std::string("{\"method\":\"\xc3\x28\"}\0", 16), std::string(5000, '[') + '\0'}) {
+        std::string("{\"method\":\"\xc3\x28\"}\0", 16), deep}) {
     RawClient client(path_);
     ASSERT_TRUE(client.Send(garbage));
     EXPECT_TRUE(client.HungUp()) << garbage.substr(0, 20);
