@@ -46,7 +46,10 @@ class Recorder {
       state_.ForgetFilter(delete_filter->filter);
     } else if (const auto* group = std::get_if<SetIfGroup>(&step)) {
       if (const auto link = facts_.links.find(group->link); link != facts_.links.end()) {
-        state_.ForgetIfgroup({group->link, link->second.name});
+        const LinkId id{group->link, link->second.name};
+        if (group->restore || !before_.ifgroups.contains(id)) {
+          state_.ForgetIfgroup(id);
+        }
       }
     }
   }
@@ -90,14 +93,27 @@ absl::StatusOr<ApplyReport> ApplyRecorded(NetlinkSocket& socket, absl::Span<cons
     recorder.Forget(step);
   }
   for (const KernelStep& step : steps) {
-    const bool done = std::none_of(failed.begin(), failed.end(),
-                                   [&](const KernelStep* other) { return *other == step; });
-    if (Takes(step) && done) {
+    if (Takes(step) && std::none_of(failed.begin(), failed.end(),
+                                    [&](const KernelStep* other) { return *other == step; })) {
       recorder.Forget(step);
     }
   }
   report.save_status = state.Save();
   return report;
+}
+
+void ForgetRecords(IfIndex link, StateFile& state) {
+  const AgentState known = state.state();
+  for (const FilterEntry& filter : known.filters) {
+    if (filter.link == link) {
+      state.ForgetFilter(filter);
+    }
+  }
+  for (const auto& [id, group] : known.ifgroups) {
+    if (id.index == link) {
+      state.ForgetIfgroup(id);
+    }
+  }
 }
 
 }  // namespace stronghost

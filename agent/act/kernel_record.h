@@ -15,4 +15,8 @@ namespace stronghost {
 absl::StatusOr<ApplyReport> ApplyRecorded(NetlinkSocket& socket, absl::Span<const KernelStep> steps,
                                           const Facts& facts, StateFile& state);
 
+// Forgets the filters and link groups of a link that is gone with them. Addresses are recorded by
+// name and stay: they may come back with it.
+void ForgetRecords(IfIndex link, StateFile& state);
+
 }  // namespace stronghost

@@ -228,6 +228,11 @@ absl::StatusOr<StateFile> StateFile::Load(const std::string& state_dir, KernelIn
   return file;
 }
 
+absl::Status StateFile::SaveAnew() {
+  dirty_ = true;
+  return Save();
+}
+
 absl::Status StateFile::Save() {
   if (!dirty_) {
     return absl::OkStatus();

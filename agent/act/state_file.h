@@ -85,6 +85,8 @@ class StateFile {
   // Writes the state if it was changed since the last time; makes the folder where it is missing
   // (mode 0700). After an error the old file is in force and the next Save() tries again.
   absl::Status Save();
+  // Save(), changed or not: shows whether the state can be written.
+  absl::Status SaveAnew();
 
  private:
   StateFile(std::string state_dir, KernelInstance instance);

@@ -189,6 +189,10 @@ class AddressChecks {
                        const IpAddress& gateway) {
     const std::string path = absl::StrCat(address_path, ".gateway");
     CheckNeighbour(g, path, "gateway", gateway);
+    if (!config_.groups[g].policy_rules) {
+      Add(path, "a gateway of its own needs policy rules; set policy_rules = true in group '",
+          config_.groups[g].name, "', or leave the gateway out");
+    }
     if (!Unusable(gateway).empty() || sources_.IsBroken(absl::StrCat(address_path, ".ip"))) {
       return;
     }

@@ -1,5 +1,6 @@
 #include "agent/daemon/daemon.h"
 
+#include <algorithm>
 #include <csignal>
 
 #include "absl/strings/str_cat.h"
@@ -15,12 +16,14 @@
 namespace stronghost {
 namespace {
 
-// How old the figures of the metrics page may be.
+// How old the figures of the metrics page may be; with many addresses older, so that making the
+// page takes a hundredth of the time at most.
 constexpr absl::Duration kPublish = absl::Seconds(1);
+constexpr int kPublishShare = 100;
 
 std::string Describe(const WireChange& change) {
   const std::string what =
-      change.cause == "failback"
+      change.to == change.home
           ? absl::StrCat(change.home, " carries its own frames again, ", change.from,
                          " is relieved")
           : absl::StrCat(change.to, " stands in for ", change.home, ", in place of ", change.from);
@@ -33,13 +36,15 @@ std::string Describe(const WireChange& change) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Config config, std::string config_path) {
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const LoadedConfig& loaded,
+                                                      std::string config_path) {
   std::unique_ptr<Daemon> daemon(new Daemon(std::move(config_path)));
-  RETURN_IF_ERROR(daemon->Open(config));
+  RETURN_IF_ERROR(daemon->Open(loaded));
   return daemon;
 }
 
-absl::Status Daemon::Open(const Config& config) {
+absl::Status Daemon::Open(const LoadedConfig& loaded) {
+  const Config& config = loaded.config;
   started_ = MonotonicNow();
   ASSIGN_OR_RETURN(loop_, EventLoop::Create());
   // Before any thread is there: signals stay blocked in all of them.
@@ -47,11 +52,14 @@ absl::Status Daemon::Open(const Config& config) {
   RETURN_IF_ERROR(loop_->OnSignal(SIGINT, [this] { loop_->Exit(0); }));
   RETURN_IF_ERROR(loop_->OnSignal(SIGHUP, [this] { Reload(); }));
   metrics_ = std::make_unique<Metrics>();
-  ASSIGN_OR_RETURN(engine_, Engine::Start(config, Observer()));
+  // The socket first: where another agent listens, nothing of the machine is touched. Calls are
+  // served from Run() on.
   ASSIGN_OR_RETURN(server_, VarlinkServer::Start(loop_->get(), config.socket, this));
+  ASSIGN_OR_RETURN(engine_, Engine::Start(loaded, Observer()));
   if (!config.metrics.empty()) {
     if (const absl::Status status = metrics_->Listen(config.metrics); !status.ok()) {
-      Log(LogLevel::kError, absl::StrCat("no metrics: ", status.message()));
+      no_metrics_ = absl::StrCat("no metrics: ", status.message());
+      Log(LogLevel::kError, no_metrics_);
     }
   }
   RETURN_IF_ERROR(loop_->OnReadable(engine_->kernel_events_fd(), [this] {
@@ -72,8 +80,10 @@ absl::Status Daemon::Open(const Config& config) {
     AfterTurn();
   }));
   ASSIGN_OR_RETURN(publish_, loop_->AddTimer([this] {
+    const absl::Time begin = MonotonicNow();
     metrics_->Publish(std::make_shared<const StatusReport>(Status()));
-    publish_->Set(MonotonicNow() + kPublish);
+    const absl::Time end = MonotonicNow();
+    publish_->Set(end + std::max(kPublish, kPublishShare * (end - begin)));
   }));
   poll_->Set(MonotonicNow());
   due_->Set(engine_->NextDue());
@@ -122,7 +132,7 @@ void Daemon::Reload() {
   for (const ConfigProblem& problem : loaded.problems) {
     Log(LogLevel::kError, problem.ToString());
   }
-  absl::Status status = loaded.ok() ? engine_->Reload(loaded.config)
+  absl::Status status = loaded.ok() ? engine_->Reload(loaded)
                                     : absl::InvalidArgumentError(absl::StrCat(
                                           loaded.problems.size(), " problems in ", config_path_));
   if (status.ok()) {
@@ -145,11 +155,18 @@ absl::Status Daemon::Run() {
   Check(NotifyReady(line));
   const auto code = loop_->Run();
   Check(NotifyStopping());
+  if (code.ok() && *code != 0) {
+    return absl::InternalError("the detach was not complete; what stayed is told above");
+  }
   return code.status();
 }
 
 StatusReport Daemon::Status() {
-  return MakeStatus(*engine_, started_);
+  StatusReport report = MakeStatus(*engine_, started_);
+  if (!no_metrics_.empty()) {
+    report.problems.push_back(no_metrics_);
+  }
+  return report;
 }
 
 absl::StatusOr<ExplainReport> Daemon::Explain(const IpAddress& source, const IpAddress& destination,
@@ -159,6 +176,10 @@ absl::StatusOr<ExplainReport> Daemon::Explain(const IpAddress& source, const IpA
 
 absl::Status Daemon::Detach() {
   const absl::Status status = engine_->Detach();
+  if (absl::IsFailedPrecondition(status)) {
+    Log(LogLevel::kError, Message(status));
+    return status;
+  }
   Log(status.ok() ? LogLevel::kInfo : LogLevel::kError, status.ok() ? "detached" : Message(status));
   loop_->Exit(status.ok() ? 0 : 1);
   return status;

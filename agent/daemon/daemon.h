@@ -5,7 +5,7 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "agent/config/config.h"
+#include "agent/config/load.h"
 #include "agent/daemon/engine.h"
 #include "agent/daemon/event_loop.h"
 #include "agent/serve/agent_api.h"
@@ -16,10 +16,12 @@ namespace stronghost {
 
 class Daemon : public AgentApi {
  public:
-  // `config_path` is read again at SIGHUP.
-  static absl::StatusOr<std::unique_ptr<Daemon>> Start(Config config, std::string config_path);
+  // `loaded` is without problems. `config_path` is read again at SIGHUP.
+  static absl::StatusOr<std::unique_ptr<Daemon>> Start(const LoadedConfig& loaded,
+                                                       std::string config_path);
 
-  // Until SIGTERM, SIGINT or a detach. The data path stays in force, but for the detach.
+  // Until SIGTERM, SIGINT or a detach. The data path stays in force, but for the detach. Internal
+  // error: a detach left something behind.
   absl::Status Run();
 
   StatusReport Status() override;
@@ -30,7 +32,7 @@ class Daemon : public AgentApi {
  private:
   explicit Daemon(std::string config_path) : config_path_(std::move(config_path)) {}
 
-  absl::Status Open(const Config& config);
+  absl::Status Open(const LoadedConfig& loaded);
   EngineObserver Observer();
   void Reload();
   void AfterTurn();
@@ -45,6 +47,7 @@ class Daemon : public AgentApi {
   std::unique_ptr<EventLoop::Timer> poll_;
   std::unique_ptr<EventLoop::Timer> due_;
   std::unique_ptr<EventLoop::Timer> publish_;
+  std::string no_metrics_;  // why there are none, if they are wanted
 };
 
 }  // namespace stronghost

@@ -18,6 +18,7 @@ namespace {
 // What the agent added to the kernel beside its programs, by its protocol number and its state
 // file. Failures are appended to `left`.
 absl::Status RemoveKernelState(StateFile& state, std::vector<std::string>& left) {
+  RETURN_IF_ERROR(state.SaveAnew());
   ASSIGN_OR_RETURN(auto netlink, NetlinkSocket::Open());
   ASSIGN_OR_RETURN(auto drivers, DriverNames::Open());
   ASSIGN_OR_RETURN(const Facts facts, ReadFacts(netlink, drivers));
@@ -38,12 +39,20 @@ absl::Status RemoveKernelState(StateFile& state, std::vector<std::string>& left)
 
 absl::Status DetachFromKernel(StateFile& state, const std::function<absl::Status()>& detach_bpf) {
   std::vector<std::string> left;
-  RETURN_IF_ERROR(RemoveKernelState(state, left));
+  if (const absl::Status status = RemoveKernelState(state, left); !status.ok()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("nothing was detached: ", Message(status), "; mend that and detach again"));
+  }
   // Programs go after rules and routes: while they are there they steer.
-  RETURN_IF_ERROR(detach_bpf());
-  ASSIGN_OR_RETURN(const SysctlReport sysctls, RestoreSysctls({}, state));
-  for (const absl::Status& failure : sysctls.failures) {
-    left.push_back(Message(failure));
+  if (const absl::Status status = detach_bpf(); !status.ok()) {
+    left.push_back(Message(status));
+  }
+  if (const auto sysctls = RestoreSysctls({}, state); !sysctls.ok()) {
+    left.push_back(Message(sysctls.status()));
+  } else {
+    for (const absl::Status& failure : sysctls->failures) {
+      left.push_back(Message(failure));
+    }
   }
   if (!left.empty()) {
     return absl::InternalError(absl::StrCat(

@@ -10,16 +10,21 @@
 #include "agent/base/status.h"
 #include "agent/daemon/detach.h"
 #include "agent/decide/validate_facts.h"
-#include "agent/observe/snapshot.h"
 
 namespace stronghost {
+namespace {
 
-absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const Config& config,
+constexpr absl::Duration kResyncRetry = absl::Milliseconds(100);
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const LoadedConfig& loaded,
                                                       EngineObserver observer) {
-  std::unique_ptr<Engine> engine(new Engine(config, std::move(observer)));
+  std::unique_ptr<Engine> engine(new Engine(loaded.config, std::move(observer)));
   RETURN_IF_ERROR(engine->Open());
   RETURN_IF_ERROR(engine->ReadEverything());
-  RETURN_IF_ERROR(engine->CheckFacts(config));
+  RETURN_IF_ERROR(engine->CheckFacts(loaded));
+  RETURN_IF_ERROR(engine->OpenDatapath());
   engine->AdoptPaths();
   engine->Reconcile();
   return engine;
@@ -37,23 +42,33 @@ absl::Status Engine::Open() {
   monitor_ = std::make_unique<NetlinkMonitor>(std::move(monitor));
   ASSIGN_OR_RETURN(auto poller, CarrierPoller::Open());
   poller_ = std::make_unique<CarrierPoller>(std::move(poller));
+  return absl::OkStatus();
+}
+
+absl::Status Engine::OpenDatapath() {
   ASSIGN_OR_RETURN(datapath_, Datapath::Open({.pin_dir = config_.pin_dir, .tc = config_.tc}));
   return absl::OkStatus();
 }
 
-// Subscribed before, so that nothing falls between snapshot and events.
+// The events so far are part of the snapshot. decision_.members points into facts_: whoever calls
+// this decides anew before anything else happens.
 absl::Status Engine::ReadEverything() {
-  ASSIGN_OR_RETURN(Facts facts, ReadFacts(*netlink_, *drivers_));
-  facts.multicast = std::move(facts_.multicast);
-  facts_ = std::move(facts);
+  absl::StatusOr<Facts> facts = monitor_->Snapshot(*netlink_);
+  resync_ = !facts.ok();
+  if (resync_) {
+    retry_ = MonotonicNow() + kResyncRetry;
+    return facts.status();
+  }
+  facts->multicast = std::move(facts_.multicast);
+  facts_ = *std::move(facts);
   return absl::OkStatus();
 }
 
-absl::Status Engine::CheckFacts(const Config& config) {
+absl::Status Engine::CheckFacts(const LoadedConfig& loaded) {
   std::vector<std::string> refused;
-  for (const FactProblem& problem : ValidateFacts(config, facts_)) {
+  for (const FactProblem& problem : ValidateFacts(loaded.config, facts_)) {
     if (problem.severity == FactSeverity::kRefused) {
-      refused.push_back(absl::StrCat(problem.path, ": ", problem.message));
+      refused.push_back(loaded.sources.Problem(problem.path, problem.message).ToString());
     }
   }
   if (!refused.empty()) {
@@ -85,25 +100,36 @@ void Engine::AdoptPaths() {
 
 absl::Status Engine::OnKernelEvents() {
   ASSIGN_OR_RETURN(const std::vector<KernelEvent> events, monitor_->Read());
+  absl::Status status;
   bool changed = false;
   for (const KernelEvent& event : events) {
-    if (std::holds_alternative<Resync>(event)) {
-      RETURN_IF_ERROR(ReadEverything());
-      changed = true;
-      continue;
-    }
+    resync_ |= std::holds_alternative<Resync>(event);
     if (const auto* gone = std::get_if<LinkGone>(&event)) {
-      announcer_.Forget(gone->link);
-      drivers_->Forget(gone->link);
+      ForgetLink(gone->link);
     }
     changed |= ApplyEvent(facts_, event);
   }
+  if (resync_) {
+    // Events behind a gap are older than the snapshot, which contains them.
+    status = ReadEverything();
+    attachments_.clear();  // a NIC may have gone and come back meanwhile
+    applied_sysctls_.clear();
+    changed = true;
+  }
   if (changed) {
     PlaceWires();
-    dirty_ = true;
     Reconcile();
   }
-  return absl::OkStatus();
+  return status;
+}
+
+// One of the same name or number may come back with nothing of what was set on this one.
+void Engine::ForgetLink(IfIndex link) {
+  announcer_.Forget(link);
+  drivers_->Forget(link);
+  attachments_.erase(link);
+  applied_sysctls_.clear();
+  ForgetRecords(link, *state_file_);
 }
 
 // BPF knows the members of the home's group; a NIC of this host outside it is no intruder either.
@@ -127,10 +153,15 @@ absl::Status Engine::OnBpfEvents() {
 }
 
 absl::Status Engine::OnPoll() {
-  ASSIGN_OR_RETURN(const std::vector<CarrierSample> samples, poller_->Poll());
+  const absl::StatusOr<std::vector<CarrierSample>> samples = poller_->Poll();
+  if (!samples.ok()) {
+    Problem("poll the carrier", samples.status());
+  } else {
+    ClearProblem("poll the carrier");
+  }
   const absl::Time now = MonotonicNow();
   bool changed = false;
-  for (const CarrierSample& sample : samples) {
+  for (const CarrierSample& sample : samples.value_or(std::vector<CarrierSample>())) {
     if (!sample.exists) {
       continue;  // rtnetlink tells in time that a link is gone
     }
@@ -150,27 +181,30 @@ absl::Status Engine::OnPoll() {
   }
   if (changed) {
     PlaceWires();
-    dirty_ = true;
     Reconcile();
   }
   return absl::OkStatus();
 }
 
 void Engine::OnDue() {
+  SendDue();
   const absl::Time now = MonotonicNow();
-  const SendReport report = announcer_.Send(announcements_.Due(now));
-  for (const SendFailure& failure : report.failures) {
-    Problem(absl::StrCat("announce on ", NameOf(failure.wire)), failure.status);
+  if (now < std::min({retry_, decision_.wake, refresh_})) {
+    return;
+  }
+  retry_ = absl::InfiniteFuture();
+  if (resync_) {
+    if (const absl::Status status = ReadEverything(); status.ok()) {
+      ClearProblem("read the kernel's state");
+    } else {
+      Problem("read the kernel's state", status);
+    }
   }
   if (now >= refresh_) {
-    dirty_ = true;
+    applied_sysctls_.clear();  // somebody may have turned a knob
   }
-  if (now >= retry_ || now >= decision_.wake || dirty_) {
-    retry_ = absl::InfiniteFuture();
-    PlaceWires();
-    dirty_ = true;
-    Reconcile();
-  }
+  PlaceWires();
+  Reconcile();
 }
 
 absl::Time Engine::NextDue() const {
@@ -189,7 +223,8 @@ absl::Duration Engine::poll_interval() const {
   return shortest;
 }
 
-absl::Status Engine::Reload(const Config& config) {
+absl::Status Engine::Reload(const LoadedConfig& loaded) {
+  const Config& config = loaded.config;
   if (config.pin_dir != config_.pin_dir || config.socket != config_.socket ||
       config.state_dir != config_.state_dir || config.tc != config_.tc ||
       config.metrics != config_.metrics) {
@@ -198,12 +233,14 @@ absl::Status Engine::Reload(const Config& config) {
         "daemon to change them");
   }
   RETURN_IF_ERROR(ReadEverything());
-  RETURN_IF_ERROR(CheckFacts(config));
-  config_ = config;
+  const absl::Status fits = CheckFacts(loaded);
+  if (fits.ok()) {
+    config_ = config;
+    attachments_.clear();  // xdp may have changed: each NIC is attached anew, in place
+  }
   PlaceWires();
-  dirty_ = true;
   Reconcile();
-  return absl::OkStatus();
+  return fits;
 }
 
 absl::Status Engine::Detach() {

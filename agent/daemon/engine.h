@@ -20,7 +20,7 @@
 #include "agent/act/kernel_record.h"
 #include "agent/act/memberships.h"
 #include "agent/act/state_file.h"
-#include "agent/config/config.h"
+#include "agent/config/load.h"
 #include "agent/datapath/datapath.h"
 #include "agent/decide/decide.h"
 #include "agent/netlink/socket.h"
@@ -36,7 +36,8 @@ struct WireChange {
   std::string home;
   std::string from;
   std::string to;
-  std::string cause;  // "kernel" (BPF flipped), "carrier", "down", "drained", "failback"
+  // "kernel" (BPF flipped), "carrier", "down", "gone", "drained", "failback"
+  std::string cause;
   // How long the home had no working wire, at most: the loss lies between the last poll that found
   // the old wire alive and the change. Zero for planned changes.
   absl::Duration outage;
@@ -52,8 +53,9 @@ struct EngineObserver {
 
 class Engine {
  public:
-  // Opens everything and brings the machine into the configured state. `config` passed its checks.
-  static absl::StatusOr<std::unique_ptr<Engine>> Start(const Config& config,
+  // Opens everything and brings the machine into the configured state. `loaded` passed its own
+  // checks; if it doesn't fit the machine nothing is changed, and the error names every place.
+  static absl::StatusOr<std::unique_ptr<Engine>> Start(const LoadedConfig& loaded,
                                                        EngineObserver observer);
 
   // Descriptors that the loop watches for reading.
@@ -71,10 +73,11 @@ class Engine {
   [[nodiscard]] absl::Duration poll_interval() const;
 
   // Puts another configuration into force as a difference. On error the old one stays.
-  absl::Status Reload(const Config& config);
+  absl::Status Reload(const LoadedConfig& loaded);
 
   // Takes everything back: programs, maps, rules, routes, filters, knobs, addresses that the agent
-  // added. The engine is of no use afterwards.
+  // added. kFailedPrecondition: nothing could be removed, and the engine goes on. Otherwise it is
+  // of no use afterwards.
   absl::Status Detach();
 
   // For status and explain.
@@ -101,26 +104,41 @@ class Engine {
 
   absl::Status Open();
   absl::Status ReadEverything();
-  absl::Status CheckFacts(const Config& config);
+  absl::Status CheckFacts(const LoadedConfig& loaded);
+  absl::Status OpenDatapath();
   void AdoptPaths();
+  void ForgetLink(IfIndex link);
   [[nodiscard]] bool IsOwnMac(const sh_mac& mac) const;
+
+  // A home's move, told and announced when all moves of the turn are in force.
+  struct Move {
+    HomeIndex home = HomeIndex::kNone;
+    IfIndex from = IfIndex::kNone;
+    IfIndex to = IfIndex::kNone;
+    std::string cause;
+  };
 
   // The quick path: paths and announcements only.
   void PlaceWires();
   void SyncPaths();
   bool SwapPaths(const Memory& desired);
+  void Tell();
   void Announce(HomeIndex home);
-  void Report(HomeIndex home, IfIndex from, IfIndex to, const std::string& cause);
+  void SendDue();
+  void Report(const Move& move);
   std::string CauseOf(HomeIndex home, IfIndex from, IfIndex to) const;
 
   // Everything.
   void Reconcile();
+  void SetKnobs();
+  void WriteMaps();
   void AttachNics();
   void ApplyKernelState();
   void ReadMulticast();
   void NoteStates();
   void Problem(const std::string& topic, const absl::Status& status);
   void ClearProblem(const std::string& topic) { failures_.erase(topic); }
+  void TryAgainLater() { try_again_ = true; }
   [[nodiscard]] std::string NameOf(IfIndex link) const;
 
   Config config_;
@@ -146,9 +164,12 @@ class Engine {
   absl::btree_map<IfIndex, absl::Time> last_alive_;  // last poll that found carrier
   absl::btree_map<std::string, NicHistory> history_;
   absl::btree_map<std::string, std::string> failures_;  // topic -> what is wrong
+  std::vector<Move> moves_;                             // in force, not told yet
+  bool resync_ = false;         // facts_ may be wrong: read everything again
+  bool try_again_ = false;      // something failed in this turn
+  absl::Duration retry_delay_;  // grows while it fails
   absl::Time retry_ = absl::InfiniteFuture();
   absl::Time refresh_ = absl::InfiniteFuture();
-  bool dirty_ = false;
 };
 
 }  // namespace stronghost

@@ -15,49 +15,83 @@
 namespace stronghost {
 namespace {
 
-constexpr absl::Duration kRetry = absl::Seconds(1);
+constexpr absl::Duration kFirstRetry = absl::Seconds(1);
+constexpr absl::Duration kLongestRetry = absl::Seconds(30);
 constexpr absl::Duration kRefresh = absl::Seconds(10);
 
 }  // namespace
 
 void Engine::Reconcile() {
-  dirty_ = false;
   refresh_ = MonotonicNow() + kRefresh;
+  try_again_ = false;
   ReadMulticast();
   SyncPaths();
   decision_ = Decide({config_, facts_, memory_, applied_, drained_, MonotonicNow()});
+  SetKnobs();
+  WriteMaps();
+  Tell();
+  AttachNics();
+  ApplyKernelState();
+  NoteStates();
+  if (try_again_) {
+    retry_delay_ = std::clamp(2 * retry_delay_, kFirstRetry, kLongestRetry);
+    retry_ = std::min(retry_, MonotonicNow() + retry_delay_);
+  } else {
+    retry_delay_ = absl::ZeroDuration();
+  }
+}
 
-  if (decision_.kernel.sysctls != applied_sysctls_) {
-    const auto report = ApplySysctls(decision_.kernel.sysctls, *state_file_);
-    if (!report.ok()) {
-      Problem("set kernel knobs", report.status());
-    } else if (!report->failures.empty()) {
-      Problem("set kernel knobs", report->failures.front());
-    } else {
-      ClearProblem("set kernel knobs");
-      applied_sysctls_ = decision_.kernel.sysctls;
+void Engine::SetKnobs() {
+  if (decision_.kernel.sysctls == applied_sysctls_) {
+    return;
+  }
+  auto report = ApplySysctls(decision_.kernel.sysctls, *state_file_);
+  if (report.ok() && report->failures.empty()) {
+    report = RestoreSysctls(decision_.kernel.sysctls, *state_file_);  // of NICs that were let go
+  }
+  if (!report.ok()) {
+    Problem("set kernel knobs", report.status());
+    TryAgainLater();
+  } else if (!report->failures.empty()) {
+    Problem("set kernel knobs", report->failures.front());
+    TryAgainLater();
+  } else {
+    ClearProblem("set kernel knobs");
+    applied_sysctls_ = decision_.kernel.sysctls;
+  }
+}
+
+void Engine::WriteMaps() {
+  for (const auto& [index, home] : applied_.homes) {
+    if (!decision_.datapath.homes.contains(index)) {
+      announcements_.Cancel(index);
     }
   }
-
   const auto flipped = datapath_->ApplyState(decision_.datapath, applied_);
-  if (flipped.ok()) {
-    ClearProblem("write the maps");
-    applied_ = decision_.datapath;
-    memory_ = decision_.memory;
-    for (const HomeIndex index : *flipped) {
-      applied_.homes[index].path = datapath_->ReadPath(index);
-      retry_ = MonotonicNow();  // SyncPaths() takes it up
-    }
-  } else {
+  if (!flipped.ok()) {
     Problem("write the maps", flipped.status());
     if (const auto state = datapath_->ReadState(); state.ok()) {
       applied_ = *state;
     }
-    retry_ = MonotonicNow() + kRetry;
+    TryAgainLater();
+    return;
   }
-  AttachNics();
-  ApplyKernelState();
-  NoteStates();
+  ClearProblem("write the maps");
+  applied_ = decision_.datapath;
+  const Memory before = std::exchange(memory_, decision_.memory);
+  for (const auto& [index, home] : memory_) {
+    // A home that is new is served by its own NIC, as far as anybody knew.
+    const auto known = before.find(index);
+    const IfIndex from =
+        known != before.end() ? known->second.path.wire : applied_.homes.at(index).link;
+    if (from != home.path.wire) {
+      moves_.push_back({index, from, home.path.wire, CauseOf(index, from, home.path.wire)});
+    }
+  }
+  for (const HomeIndex index : *flipped) {
+    applied_.homes[index].path = datapath_->ReadPath(index);
+    retry_ = MonotonicNow();  // SyncPaths() takes it up
+  }
 }
 
 void Engine::ReadMulticast() {
@@ -96,7 +130,7 @@ void Engine::AttachNics() {
                                         .xdp = member.group->xdp});
     if (!report.ok()) {
       Problem(topic, report.status());
-      retry_ = std::min(retry_, MonotonicNow() + kRetry);
+      TryAgainLater();
       continue;
     }
     ClearProblem(topic);
@@ -104,8 +138,12 @@ void Engine::AttachNics() {
   }
   for (const IfIndex link : datapath_->AttachedNics()) {
     if (!wanted.contains(link)) {
+      const std::string topic = absl::StrCat("detach from ", NameOf(link));
       if (const absl::Status status = datapath_->DetachNic(link); !status.ok()) {
-        Problem(absl::StrCat("detach from ", NameOf(link)), status);
+        Problem(topic, status);
+        TryAgainLater();
+      } else {
+        ClearProblem(topic);
       }
       attachments_.erase(link);
     }
@@ -115,14 +153,20 @@ void Engine::AttachNics() {
 }
 
 void Engine::ApplyKernelState() {
-  std::vector<IfIndex> links;
+  std::set<IfIndex> links;
   for (const auto& [index, home] : decision_.datapath.homes) {
-    links.push_back(home.link);
+    links.insert(home.link);
   }
-  auto filters = ReadFilters(*netlink_, links);
+  for (const FilterEntry& filter : state_file_->state().filters) {
+    links.insert(filter.link);  // of NICs that were let go as well
+  }
+  auto filters = ReadFilters(*netlink_, std::vector<IfIndex>(links.begin(), links.end()));
   if (!filters.ok()) {
     Problem("read the NICs' filters", filters.status());
+    TryAgainLater();
     filters.emplace();
+  } else {
+    ClearProblem("read the NICs' filters");
   }
   const auto steps = DiffKernel(decision_.kernel, facts_, *filters, state_file_->state());
   if (steps.empty()) {
@@ -130,21 +174,20 @@ void Engine::ApplyKernelState() {
     return;
   }
   const auto report = ApplyRecorded(*netlink_, steps, facts_, *state_file_);
-  if (!report.ok()) {
-    Problem("change the kernel", report.status());
-    retry_ = std::min(retry_, MonotonicNow() + kRetry);
-    return;
-  }
-  bool lasting = false;
-  for (const StepFailure& failure : report->failures) {
-    retry_ = std::min(retry_, MonotonicNow() + kRetry);
-    if (!failure.transient) {
-      Problem("change the kernel", failure.status);
-      lasting = true;
+  absl::Status lasting = report.ok() ? report->save_status : report.status();
+  if (report.ok()) {
+    for (const StepFailure& failure : report->failures) {
+      TryAgainLater();
+      if (!failure.transient) {
+        lasting.Update(failure.status);
+      }
     }
   }
-  if (!lasting) {
+  if (lasting.ok()) {
     ClearProblem("change the kernel");
+  } else {
+    Problem("change the kernel", lasting);
+    TryAgainLater();
   }
 }
 

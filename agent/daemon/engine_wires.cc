@@ -1,7 +1,10 @@
 // The quick path of a failover: which NIC carries which home, and who is told.
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/act/sysctls.h"
 #include "agent/base/clock.h"
 #include "agent/daemon/engine.h"
 
@@ -12,7 +15,11 @@ void Engine::SyncPaths() {
   const absl::Time now = MonotonicNow();
   for (auto& [index, memory] : memory_) {
     const Path path = datapath_->ReadPath(index);
-    if (path.wire == IfIndex::kNone || path == memory.path) {
+    if (path.wire == IfIndex::kNone) {
+      applied_.homes.erase(index);  // somebody emptied the slot: written anew by Reconcile()
+      continue;
+    }
+    if (path == memory.path) {
       continue;
     }
     if (path.wire != memory.path.wire) {
@@ -21,9 +28,7 @@ void Engine::SyncPaths() {
       // The home's NIC failed, however briefly: its hold-down starts anew.
       memory.usable_since = now;
       memory.linger = IfIndex::kNone;
-      memory.path = path;
-      Report(index, from, path.wire, "kernel");
-      Announce(index);
+      moves_.push_back({index, from, path.wire, "kernel"});
     }
     memory.path = path;
     if (const auto it = applied_.homes.find(index); it != applied_.homes.end()) {
@@ -50,6 +55,8 @@ bool Engine::SwapPaths(const Memory& desired) {
       applied->second.linger = next.linger;
       if (const auto status = datapath_->WriteHome(applied->second, WritePath::kNo); !status.ok()) {
         Problem("write sh_homes", status);
+      } else {
+        ClearProblem("write sh_homes");
       }
     }
     if (!datapath_->CompareAndSwapPath(index, before, next.path)) {
@@ -59,8 +66,8 @@ bool Engine::SwapPaths(const Memory& desired) {
     applied->second.path = next.path;
     it->second = next;
     if (next.path.wire != before.wire) {
-      Report(index, before.wire, next.path.wire, CauseOf(index, before.wire, next.path.wire));
-      Announce(index);
+      moves_.push_back(
+          {index, before.wire, next.path.wire, CauseOf(index, before.wire, next.path.wire)});
     }
   }
   return all;
@@ -76,25 +83,55 @@ void Engine::PlaceWires() {
       break;
     }
   }
-  const SendReport report = announcer_.Send(announcements_.Due(MonotonicNow()));
-  for (const SendFailure& failure : report.failures) {
+  Tell();
+}
+
+// Every home is on its new wire before the first word about one.
+void Engine::Tell() {
+  if (moves_.empty()) {
+    return;
+  }
+  for (const Move& move : moves_) {
+    Announce(move.home);
+  }
+  SendDue();
+  for (const Move& move : std::exchange(moves_, {})) {
+    Report(move);
+  }
+}
+
+void Engine::SendDue() {
+  const std::vector<DueFrame> frames = announcements_.Due(MonotonicNow());
+  std::set<IfIndex> wires;
+  for (const DueFrame& frame : frames) {
+    wires.insert(frame.wire);
+  }
+  for (const SendFailure& failure : announcer_.Send(frames).failures) {
     Problem(absl::StrCat("announce on ", NameOf(failure.wire)), failure.status);
+    wires.erase(failure.wire);
+  }
+  for (const IfIndex wire : wires) {
+    ClearProblem(absl::StrCat("announce on ", NameOf(wire)));
   }
 }
 
 void Engine::Announce(HomeIndex index) {
   const auto it = applied_.homes.find(index);
-  if (it == applied_.homes.end()) {
+  const auto memory = memory_.find(index);
+  if (it == applied_.homes.end() || memory == memory_.end()) {
     return;
   }
   const HomeState& home = it->second;
-  const IfIndex wire = memory_.at(index).path.wire;
+  const IfIndex wire = memory->second.path.wire;
   AnnounceJob job{
       .home = index, .wire = wire, .mac = home.mac, .stay = home.stay, .home_mac = home.mac};
   if (home.stay) {
     if (const auto link = facts_.links.find(wire); link != facts_.links.end()) {
       job.mac = link->second.mac;
     }
+    // RFC 4861 section 7.2.5: an advertisement without the R flag ends the use of a router.
+    const auto forwarding = ReadSysctl(absl::StrCat("ipv6/conf/", home.name, "/forwarding"));
+    job.router = forwarding.ok() && *forwarding != "0";
   }
   for (const auto& [key, owner] : applied_.addresses) {
     if (owner == index) {
@@ -109,10 +146,6 @@ void Engine::Announce(HomeIndex index) {
 }
 
 std::string Engine::CauseOf(HomeIndex index, IfIndex from, IfIndex to) const {
-  const auto home = applied_.homes.find(index);
-  if (home != applied_.homes.end() && home->second.link == to) {
-    return "failback";
-  }
   const auto link = facts_.links.find(from);
   if (link == facts_.links.end()) {
     return "gone";
@@ -120,22 +153,28 @@ std::string Engine::CauseOf(HomeIndex index, IfIndex from, IfIndex to) const {
   if (!link->second.admin_up) {
     return "down";
   }
-  return link->second.carrier ? "drained" : "carrier";
+  if (!link->second.carrier) {
+    return "carrier";
+  }
+  const auto home = applied_.homes.find(index);
+  return home != applied_.homes.end() && home->second.link == to ? "failback" : "drained";
 }
 
-void Engine::Report(HomeIndex index, IfIndex from, IfIndex to, const std::string& cause) {
-  const auto home = applied_.homes.find(index);
+void Engine::Report(const Move& move) {
+  const auto home = applied_.homes.find(move.home);
   if (home == applied_.homes.end()) {
     return;
   }
-  WireChange change{
-      .home = home->second.name, .from = NameOf(from), .to = NameOf(to), .cause = cause};
+  WireChange change{.home = home->second.name,
+                    .from = NameOf(move.from),
+                    .to = NameOf(move.to),
+                    .cause = move.cause};
   const uint32_t group = home->second.group;
   if (group >= 1 && group <= config_.groups.size()) {
     change.group = config_.groups[group - 1].name;
   }
-  const auto alive = last_alive_.find(from);
-  if (cause != "failback" && cause != "drained" && alive != last_alive_.end()) {
+  const auto alive = last_alive_.find(move.from);
+  if (move.cause != "failback" && move.cause != "drained" && alive != last_alive_.end()) {
     change.outage = std::max(absl::ZeroDuration(), MonotonicNow() - alive->second);
   }
   observer_.on_wire_change(change);

@@ -15,7 +15,7 @@ namespace {
 constexpr int kExitFailed = 1;
 
 int RunDaemon(const std::string& config_path, bool check) {
-  LoadedConfig loaded = LoadConfig(config_path);
+  const LoadedConfig loaded = LoadConfig(config_path);
   for (const ConfigProblem& problem : loaded.problems) {
     std::fprintf(stderr, "%s\n", problem.ToString().c_str());
   }
@@ -25,7 +25,7 @@ int RunDaemon(const std::string& config_path, bool check) {
   if (check) {
     return 0;
   }
-  auto daemon = Daemon::Start(std::move(loaded.config), config_path);
+  auto daemon = Daemon::Start(loaded, config_path);
   const absl::Status status = daemon.ok() ? (*daemon)->Run() : daemon.status();
   if (!status.ok()) {
     Log(LogLevel::kError, status.message());

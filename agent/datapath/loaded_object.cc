@@ -1,7 +1,6 @@
 #include "agent/datapath/loaded_object.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <unistd.h>
 
@@ -13,23 +12,13 @@
 #include "absl/strings/str_format.h"
 #include "agent/base/status.h"
 #include "agent/base/unique_fd.h"
+#include "agent/datapath/carrier_read.h"
 #include "agent/datapath/home_slots.h"
 #include "agent/datapath/libbpf_log.h"
 #include "agent/datapath/skeleton.h"
 
 namespace stronghost {
 namespace {
-
-// The kernel function by which steer reads the carrier bit. It is a weak symbol of the object.
-constexpr char kCastFunction[] = "bpf_cast_to_kern_ctx";
-
-bool KernelHasFunction(const char* name) {
-  const LibbpfLog log;
-  btf* kernel = btf__load_vmlinux_btf();
-  const bool has = kernel != nullptr && btf__find_by_name_kind(kernel, name, BTF_KIND_FUNC) > 0;
-  btf__free(kernel);
-  return has;
-}
 
 // Maps that are pinned; the rest (.rodata) belongs to one load.
 bool IsPinned(const bpf_map* map) {
@@ -93,13 +82,15 @@ absl::StatusOr<LoadedObject> LoadedObject::Load(const PinFolder& folder) {
 }
 
 absl::Status LoadedObject::Open() {
+  const CarrierRead carrier_read = KernelCarrierRead();
   const LibbpfLog log;
   skeleton_.reset(stronghost_bpf__open());
   if (skeleton_ == nullptr) {
     return log.Error(errno, "open the BPF object");
   }
-  can_read_carrier_ = KernelHasFunction(kCastFunction);
+  can_read_carrier_ = carrier_read != CarrierRead::kNone;
   skeleton_->rodata->sh_can_read_carrier = can_read_carrier_;
+  skeleton_->rodata->sh_has_kernel_cast = carrier_read == CarrierRead::kKernelContext;
   return absl::OkStatus();
 }
 

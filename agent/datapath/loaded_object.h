@@ -40,7 +40,7 @@ class LoadedObject {
   [[nodiscard]] int guard_fd() const;
   // Whether pinned maps of an earlier run were found.
   [[nodiscard]] bool adopted() const { return adopted_; }
-  // Whether steer sees the carrier of its NIC itself (Linux 6.2): the flip in the kernel.
+  // Whether steer sees the carrier of its NIC itself: the flip in the kernel.
   [[nodiscard]] bool can_read_carrier() const { return can_read_carrier_; }
 
  private:

@@ -139,25 +139,28 @@ class KernelBuilder {
     }
   }
 
-  // One table for each gateway that addresses of this home have of their own.
+  // A table for each address that has a gateway of its own. Numbered by its place in the file, so
+  // that no table changes hands when a NIC comes or goes.
   void AddGatewayTables(const Member& member) {
-    absl::btree_map<IpAddress, uint32_t> tables;
-    for (const AddressConfig& address : member.group->addresses) {
-      if (address.home != member.name || !address.gateway.has_value()) {
-        continue;
+    uint32_t table = kGatewayTableBase;
+    for (const GroupConfig& group : input_.config.groups) {
+      for (const AddressConfig& address : group.addresses) {
+        if (!address.gateway.has_value()) {
+          continue;
+        }
+        const uint32_t mine = table++;
+        if (&group != member.group || address.home != member.name) {
+          continue;
+        }
+        if (mine >= kGatewayTableBase + kGatewayTables) {
+          problems_.push_back(absl::StrCat(address.ip.address.ToString(), " uses the gateways of ",
+                                           member.name, ", not its own: no more than ",
+                                           kGatewayTables, " addresses can have one"));
+          continue;
+        }
+        AddTable(member, mine, &*address.gateway);
+        table_of_address_[address.ip.address] = mine;
       }
-      const auto [it, is_new] = tables.try_emplace(*address.gateway, 0);
-      if (is_new && gateway_tables_ == kGatewayTables) {
-        problems_.push_back(absl::StrCat("no routing table is left for gateway ",
-                                         address.gateway->ToString(), " of ",
-                                         address.ip.address.ToString(), " (the limit is ",
-                                         kGatewayTables, "): it uses the gateways of its home"));
-        it->second = TableOf(member.home);
-      } else if (is_new) {
-        it->second = kGatewayTableBase + gateway_tables_++;
-        AddTable(member, it->second, &*address.gateway);
-      }
-      table_of_address_[address.ip.address] = it->second;
     }
   }
 
@@ -214,30 +217,19 @@ class KernelBuilder {
     return gateways;
   }
 
+  // Addresses with gateways of their own come first: without rules they would not use them.
   void AddRules() {
     absl::btree_map<int, int> count;
-    for (const auto& [key, home] : datapath_.addresses) {
-      if (key.address.IsLinkLocal() || !HasRules(home)) {
-        continue;
+    for (const bool with_gateway : {true, false}) {
+      for (const auto& [key, home] : datapath_.addresses) {
+        if (key.address.IsLinkLocal() || !HasRules(home) ||
+            table_of_address_.contains(key.address) != with_gateway) {
+          continue;
+        }
+        if (++count[key.address.family()] <= kRuleAddressLimit) {
+          AddRulesOf(key.address, with_gateway ? table_of_address_.at(key.address) : TableOf(home));
+        }
       }
-      if (++count[key.address.family()] > kRuleAddressLimit) {
-        continue;
-      }
-      RuleFact main{.family = key.address.family(),
-                    .priority = kRulePriorityMain,
-                    .from = IpPrefix{key.address, key.address.max_length()},
-                    .table = RT_TABLE_MAIN,
-                    .suppress_prefix_length = 0,
-                    .suppress_ifgroup = kLinkGroup,
-                    .protocol = kRouteProtocol};
-      RuleFact own = main;
-      own.priority = kRulePriorityHome;
-      const auto table = table_of_address_.find(key.address);
-      own.table = table != table_of_address_.end() ? table->second : TableOf(home);
-      own.suppress_prefix_length.reset();
-      own.suppress_ifgroup.reset();
-      state_.rules.push_back(main);
-      state_.rules.push_back(own);
     }
     for (const auto& [family, n] : count) {
       if (n > kRuleAddressLimit) {
@@ -247,6 +239,23 @@ class KernelBuilder {
             "): they rely on steering alone, so output rules of a firewall see the routed NIC"));
       }
     }
+  }
+
+  void AddRulesOf(const IpAddress& address, uint32_t table) {
+    RuleFact main{.family = address.family(),
+                  .priority = kRulePriorityMain,
+                  .from = IpPrefix{address, address.max_length()},
+                  .table = RT_TABLE_MAIN,
+                  .suppress_prefix_length = 0,
+                  .suppress_ifgroup = kLinkGroup,
+                  .protocol = kRouteProtocol};
+    RuleFact own = main;
+    own.priority = kRulePriorityHome;
+    own.table = table;
+    own.suppress_prefix_length.reset();
+    own.suppress_ifgroup.reset();
+    state_.rules.push_back(main);
+    state_.rules.push_back(own);
   }
 
   bool HasRules(HomeIndex home) const {
@@ -260,7 +269,6 @@ class KernelBuilder {
   const DatapathState& datapath_;
   std::vector<std::string>& problems_;
   absl::btree_map<IpAddress, uint32_t> table_of_address_;  // of those with a gateway of their own
-  uint32_t gateway_tables_ = 0;
   KernelState state_;
 };
 

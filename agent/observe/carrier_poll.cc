@@ -48,12 +48,14 @@ absl::StatusOr<std::vector<CarrierSample>> CarrierPoller::Poll() {
 
 absl::Status CarrierPoller::Send() {
   std::vector<iovec> parts;
-  first_sequence_ += static_cast<uint32_t>(requests_.size());
+  // No number is used twice: a late answer must not be taken for another NIC's.
+  first_sequence_ = next_sequence_;
   uint32_t sequence = first_sequence_;
   for (NetlinkMessage& request : requests_) {
     request.header().nlmsg_seq = sequence++;
     parts.push_back({&request.header(), request.size()});
   }
+  next_sequence_ = sequence;
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = parts.size();

@@ -46,7 +46,8 @@ class CarrierPoller {
   std::vector<IfIndex> links_;
   std::vector<NetlinkMessage> requests_;
   std::vector<char> buffer_;
-  uint32_t first_sequence_ = 1;
+  uint32_t first_sequence_ = 1;  // of the requests under way
+  uint32_t next_sequence_ = 1;
 };
 
 }  // namespace stronghost

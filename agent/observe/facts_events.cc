@@ -49,7 +49,7 @@ class Applier {
       changed = true;
     }
     if (!link.admin_up) {
-      changed = EraseDeadRoutes(link.index) || changed;
+      changed = EraseDeadRoutes(link.index, [](const RouteFact&) { return true; }) || changed;
     }
     return changed;
   }
@@ -96,10 +96,11 @@ class Applier {
         return SameRouteKey(route, event.route) && !SameRoute(route, event.route);
       });
     }
-    if (!present) {
-      facts_.routes.push_back(event.route);
+    if (present || !IsWatchedRoute(event.route)) {
+      return replaced;
     }
-    return replaced || !present;
+    facts_.routes.push_back(event.route);
+    return true;
   }
 
   bool operator()(const RouteGone& event) {
@@ -124,23 +125,36 @@ class Applier {
  private:
   // The kernel drops a route when its link goes down; of one with several hops it keeps all while
   // one is alive.
-  bool EraseDeadRoutes(IfIndex down) {
+  template <typename Matches>
+  bool EraseDeadRoutes(IfIndex down, Matches matches) {
     const std::vector<RouteFact> routes = facts_.routes;
     return EraseIf(facts_.routes, [&](const RouteFact& route) {
-      if (!route.multipath) {
-        return route.link == down;
+      if (!matches(route) || !route.multipath) {
+        return matches(route) && route.link == down;
       }
       bool goes_through = false;
       bool alive = false;
       for (const RouteFact& hop : routes) {
         if (hop.multipath && SameRouteKey(hop, route)) {
           goes_through = goes_through || hop.link == down;
-          const auto link = facts_.links.find(hop.link);
-          alive = alive || (link != facts_.links.end() && link->second.admin_up);
+          alive = alive || IsAlive(hop);
         }
       }
       return goes_through && !alive;
     });
+  }
+
+  bool IsAlive(const RouteFact& hop) const {
+    const auto link = facts_.links.find(hop.link);
+    return link != facts_.links.end() && link->second.admin_up &&
+           (hop.destination.address.IsV6() || HasIpv4(hop.link));
+  }
+
+  bool HasIpv4(IfIndex link) const {
+    return std::any_of(facts_.addresses.begin(), facts_.addresses.end(),
+                       [link](const AddressFact& address) {
+                         return address.link == link && address.ip.address.IsV4();
+                       });
   }
 
   // With a link goes every IPv4 route that has a hop through it; of an IPv6 one, that hop.
@@ -155,18 +169,20 @@ class Applier {
     });
   }
 
-  // IPv4 routes that went with an address without being announced.
+  // IPv4 routes that went with an address without being announced: those of table main with it as
+  // their source, and all through a link that has none left.
   bool EraseRoutesOf(const AddressFact& gone) {
-    bool is_local = false;
-    bool link_has_ipv4 = false;
-    for (const AddressFact& left : facts_.addresses) {
-      is_local = is_local || left.ip.address == gone.ip.address;
-      link_has_ipv4 = link_has_ipv4 || (left.link == gone.link && left.ip.address.IsV4());
-    }
-    return EraseIf(facts_.routes, [&](const RouteFact& route) {
-      return route.destination.address.IsV4() && ((!is_local && route.source == gone.ip.address) ||
-                                                  (!link_has_ipv4 && route.link == gone.link));
+    const bool is_local =
+        std::any_of(facts_.addresses.begin(), facts_.addresses.end(),
+                    [&](const AddressFact& left) { return left.ip.address == gone.ip.address; });
+    bool changed = !is_local && EraseIf(facts_.routes, [&](const RouteFact& route) {
+      return route.table == RT_TABLE_MAIN && route.source == gone.ip.address;
     });
+    if (!HasIpv4(gone.link)) {
+      changed |= EraseDeadRoutes(
+          gone.link, [](const RouteFact& route) { return route.destination.address.IsV4(); });
+    }
+    return changed;
   }
 
   Facts& facts_;
@@ -175,7 +191,8 @@ class Applier {
 void DecodeRoutes(const nlmsghdr& message, std::vector<KernelEvent>& events) {
   bool replaces = (message.nlmsg_flags & NLM_F_REPLACE) != 0;
   for (RouteFact& route : ParseRoutes(message)) {
-    if (!IsWatchedTable(route.table)) {
+    // One that is left out may still take the place of one that isn't.
+    if (!IsWatchedRoute(route) && !(replaces && route.table == RT_TABLE_MAIN)) {
       return;
     }
     if (message.nlmsg_type == RTM_NEWROUTE) {
@@ -201,9 +218,11 @@ void AddEvent(bool gone, std::optional<Fact> fact, std::vector<KernelEvent>& eve
 
 }  // namespace
 
-bool IsWatchedTable(uint32_t table) {
-  return table == RT_TABLE_MAIN ||
-         (table > kTableBase && table < kGatewayTableBase + kGatewayTables);
+bool IsWatchedRoute(const RouteFact& route) {
+  if (route.table == RT_TABLE_MAIN) {
+    return route.destination.length == 0 || !route.gateway.has_value();
+  }
+  return route.table > kTableBase && route.table < kGatewayTableBase + kGatewayTables;
 }
 
 void DecodeEvent(const nlmsghdr& message, std::vector<KernelEvent>& events) {

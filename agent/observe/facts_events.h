@@ -53,8 +53,9 @@ struct Resync {
 using KernelEvent = std::variant<LinkChanged, LinkGone, AddressChanged, AddressGone, RouteChanged,
                                  RouteGone, RuleChanged, RuleGone, Resync>;
 
-// Main and the tables of the homes (5301 to 5555): the only ones that facts hold routes of.
-bool IsWatchedTable(uint32_t table);
+// Routes that matter: all of the agent's tables, and of table main the default routes and those
+// without a gateway. A router's million others are left out.
+bool IsWatchedRoute(const RouteFact& route);
 
 // Appends the events of one notification: none if it is of no use or malformed, several for a
 // route of several hops. The driver of a link stays empty.
@@ -66,8 +67,7 @@ void DecodeEvent(const nlmsghdr& message, std::vector<KernelEvent>& events);
 // The kernel removes IPv4 routes without a word when their interface goes down, when its last IPv4
 // address goes and when their preferred source is no longer an address of the host
 // (fib_sync_down_dev, fib_disable_ip, fib_sync_down_addr in net/ipv4/fib_*.c); that is done here as
-// well. The next hops of an IPv4 multipath route that come back with their interface are announced
-// by nothing, and are missing until the next snapshot.
+// well.
 //
 // An event that is older than the snapshot does no harm, but for that guess about IPv4 routes: take
 // snapshots by NetlinkMonitor::Snapshot().

@@ -53,7 +53,7 @@ absl::Status ReadAddresses(NetlinkSocket& socket, Facts& facts) {
 absl::Status ReadRoutes(NetlinkSocket& socket, int family, Facts& facts) {
   const auto parse = [family](const nlmsghdr& message, std::vector<RouteFact>& routes) {
     for (RouteFact& route : ParseRoutes(message)) {
-      if (IsWatchedTable(route.table) && route.destination.address.family() == family) {
+      if (IsWatchedRoute(route) && route.destination.address.family() == family) {
         routes.push_back(std::move(route));
       }
     }

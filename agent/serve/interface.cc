@@ -40,8 +40,9 @@ type Nic (
   # index in the map sh_homes
   home: int,
   carrier: bool,
-  xdp: (native, generic, off),
-  tc: (tcx, clsact),
+  # null while the NIC is missing
+  xdp: ?(native, generic, off),
+  tc: ?(tcx, clsact),
   notes: []string,
   # last change of state
   since: ?string

@@ -29,8 +29,8 @@ Json NicToJson(const NicReport& nic) {
           {"state", nic.state},
           {"home", ToInt(nic.home)},
           {"carrier", nic.carrier},
-          {"xdp", nic.xdp},
-          {"tc", nic.tc},
+          {"xdp", NullIfEmpty(nic.xdp)},
+          {"tc", NullIfEmpty(nic.tc)},
           {"notes", nic.notes},
           {"since", TimeToJson(nic.since)}};
 }

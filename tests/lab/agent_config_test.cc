@@ -1,6 +1,7 @@
 // What the agent refuses, what it reports, and what it leaves alone.
 #include <sys/socket.h>
 
+#include <filesystem>
 #include <fstream>
 #include <regex>
 #include <sstream>
@@ -129,6 +130,67 @@ TEST_F(AgentLab, ReloadTakesAGoodConfigurationAndKeepsTheOldOneOverABadOne) {
   const auto status = agent().Status();
   ASSERT_OK(status);
   EXPECT_EQ(status->at("groups").at(0).at("mac"), "stay");
+}
+
+// A file that is right in itself, but not on this machine: what the agent reads to find out must
+// not disturb what it does.
+TEST_F(AgentLab, ReloadRefusesWhatDoesNotFitTheMachineAndGoesOn) {
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));
+  ASSERT_OK(agent().WriteConfig(
+      {.groups = GroupToml({"eth0", "eth1"},
+                           "[[group.address]]\nip = \"203.0.113.77/24\"\nhome = \"eth0\"\n")}));
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_OK(agent().process().Kill(SIGHUP));
+    const auto status = agent().Status();
+    ASSERT_OK(status);
+    EXPECT_EQ(status->at("groups").at(0).at("nics").size(), 2U);
+  }
+  ASSERT_OK(agent().process().AwaitOutput("does not fit this machine", absl::Seconds(10)));
+  EXPECT_THAT(agent().Log(),
+              ::testing::ContainsRegex("stronghost.toml:[0-9]+:[0-9]+: .*203.0.113"));
+  ASSERT_NO_FATAL_FAILURE(PullAndAwait(0, "eth1"));
+  ASSERT_NO_FATAL_FAILURE(PlugAndAwait(0));
+}
+
+// What the agent took over from a NIC is given back when a reload takes the NIC out.
+TEST_F(AgentLab, ANicThatAReloadTakesOutIsAsItWas) {
+  auto lab_result = Lab::Create({.nics = 3});
+  ASSERT_OK(lab_result);
+  lab_ = *std::move(lab_result);
+  const auto knob = [&] {
+    return lab().server().Sysctl("net/ipv4/conf/eth2/arp_announce").value_or("?");
+  };
+  const auto filters = [&] {
+    return lab().server().Check({"bridge", "fdb", "show", "dev", "eth2"}).value_or("?");
+  };
+  const std::string knob_before = knob();
+  const std::string filters_before = filters();
+  auto agent = Agent::Start(lab().server(),
+                            {.groups = GroupToml({"eth0", "eth1", "eth2"}, GroupKeys("follow"))});
+  ASSERT_OK(agent);
+  EXPECT_NE(knob(), knob_before);
+  EXPECT_NE(filters(), filters_before);
+  ASSERT_OK(agent->WriteConfig({.groups = GroupToml({"eth0", "eth1"}, GroupKeys("follow"))}));
+  ASSERT_OK(agent->process().Kill(SIGHUP));
+  ASSERT_OK(agent->process().AwaitOutput("reloaded", absl::Seconds(10)));
+  EXPECT_EQ(knob(), knob_before);
+  EXPECT_EQ(filters(), filters_before);
+}
+
+// Nothing is taken back by half: where the state file can't be written the agent stays in force.
+TEST_F(AgentLab, ADetachThatCannotBeRecordedIsRefusedAndTheAgentGoesOn) {
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));
+  std::filesystem::remove_all(agent().state_dir());
+  std::ofstream(agent().state_dir()) << "in the way";
+  const auto refused = agent().Command({"detach"});
+  ASSERT_OK(refused);
+  EXPECT_NE(refused->exit_status, 0);
+  EXPECT_THAT(refused->output, HasSubstr("nothing was detached"));
+  ASSERT_NO_FATAL_FAILURE(PullAndAwait(0, "eth1"));
+  std::filesystem::remove(agent().state_dir());
+  const auto detached = agent().Command({"detach"});
+  ASSERT_OK(detached);
+  EXPECT_EQ(detached->exit_status, 0) << detached->output;
 }
 
 // maps/README.md names a bpftool command for every map; each works, and tells what status tells.

@@ -66,6 +66,28 @@ TEST_F(Survival, AStandInOutlivesTheAgentAndIsAdoptedByTheNext) {
   ExpectNoLoss();
 }
 
+// The cable was out before there was an agent: the peers hold the dead NIC's MAC.
+TEST_F(Survival, AHomeThatIsDeadAtTheStartIsAnnouncedFromItsStandIn) {
+  auto lab_result = Lab::Create();
+  ASSERT_OK(lab_result);
+  lab_ = *std::move(lab_result);
+  ASSERT_OK(lab().PullCable(0));
+  auto capture = Capture::Start(lab().switch_netns(), LabPlan::Port(1),
+                                {.direction = CaptureOptions::Direction::kIncoming});
+  ASSERT_OK(capture);
+  auto agent =
+      Agent::Start(lab().server(), {.groups = GroupToml({"eth0", "eth1"}, GroupKeys("stay"))});
+  ASSERT_OK(agent);
+  EXPECT_OK((*capture)->AwaitFrame(
+      [&](const CapturedFrame& frame) {
+        const Frame parsed = frame.Parse();
+        return parsed.arp.has_value() && parsed.arp->sender == Address(0, AF_INET) &&
+               parsed.arp->sender_mac == LabPlan::NicMac(1);
+      },
+      absl::Seconds(10)));
+  EXPECT_THAT(agent->Log(), ::testing::HasSubstr("eth1 stands in for eth0"));
+}
+
 // No agent at all: the first packet finds the dead wire and flips it.
 TEST_F(Survival, TheKernelFailsOverWhileNoAgentRuns) {
   ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));

@@ -56,8 +56,9 @@ TEST_F(Observe, ASnapshotTellsWhatIpTells) {
       "link add link eth0 name macvlan0 type macvlan mode bridge\n"
       "link add br0 type bridge\n"
       "link set eth1 master br0\n"
-      "route add 203.0.113.0/24 nexthop via 198.51.100.253 nexthop via 198.51.100.254\n"
-      "route add 203.0.113.0/24 via 198.51.100.254 table 77\n");
+      "route add default nexthop via 198.51.100.253 nexthop via 198.51.100.254\n"
+      "route add 203.0.113.0/24 via 198.51.100.254\n"
+      "route add default via 198.51.100.254 table 77\n");
   const Facts facts = Read();
   const LinkFact* eth0 = facts.FindLink("eth0");
   ASSERT_NE(eth0, nullptr);
@@ -79,7 +80,8 @@ TEST_F(Observe, ASnapshotTellsWhatIpTells) {
     std::vector<IpAddress> found;
     for (const RouteFact& route : facts.routes) {
       EXPECT_EQ(route.table, uint32_t{RT_TABLE_MAIN});
-      if (route.destination == Prefix("203.0.113.0/24")) {
+      EXPECT_NE(route.destination, Prefix("203.0.113.0/24")) << "beyond a gateway";
+      if (route.destination == Prefix("0.0.0.0/0")) {
         found.push_back(*route.gateway);
       }
     }
@@ -105,8 +107,8 @@ TEST_F(Observe, EventsKeepASnapshotCurrent) {
            "addr add 203.0.113.1/24 dev eth1",
            "addr add 2001:db8::1/64 dev eth0",
            "route add default via 198.51.100.254",
-           "route add 192.0.2.0/24 via 203.0.113.254 src 198.51.100.2",
-           "route add 192.0.2.64/26 nexthop via 203.0.113.2 nexthop via 198.51.100.3",
+           "route add 192.0.2.0/24 via 203.0.113.254 src 198.51.100.2 table 5301",
+           "route add 192.0.2.64/26 table 5301 nexthop via 203.0.113.2 nexthop via 198.51.100.3",
            "route replace default via 198.51.100.253",
            "route add default via 198.51.100.252 metric 7",
            "route add default via 198.51.100.252 table 5301",
@@ -125,7 +127,7 @@ TEST_F(Observe, EventsKeepASnapshotCurrent) {
            "link set eth0 down",
            "link set eth0 up",
            "addr add 198.51.100.77/24 dev eth1",
-           "route add 192.0.2.128/25 via 203.0.113.254 src 198.51.100.77",
+           "route add 192.0.2.128/25 via 203.0.113.254 src 198.51.100.77 table 5302",
            "addr add 198.51.100.77/32 dev eth0",
            "addr del 198.51.100.77/24 dev eth1",
            "addr del 198.51.100.77/32 dev eth0",

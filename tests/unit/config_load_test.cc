@@ -36,7 +36,6 @@ xdp = "generic"
 gateways = ["198.51.100.254", "fe80::1"]
 failback = "never"
 relocate_after = "1m30s"
-policy_rules = false
 
 [group.detect]
 carrier_poll = "5ms"
@@ -55,6 +54,7 @@ home = "eth2"
 [[group]]
 name = "back"
 nics = ["eth3"]
+policy_rules = false
 )",
                                           "f");
   ASSERT_EQ(loaded.problems, std::vector<ConfigProblem>{});
@@ -69,7 +69,6 @@ nics = ["eth3"]
   front.gateways = {*IpAddress::Parse("198.51.100.254"), *IpAddress::Parse("fe80::1")};
   front.failback = absl::InfiniteDuration();
   front.relocate_after = absl::Seconds(90);
-  front.policy_rules = false;
   front.detect = {absl::Milliseconds(5), ProbeMode::kAlways, {*IpAddress::Parse("198.51.100.253")}};
   front.addresses = {
       {*IpPrefix::Parse("198.51.100.1/24"), "eth0", *IpAddress::Parse("198.51.100.253")},
@@ -77,6 +76,7 @@ nics = ["eth3"]
   GroupConfig back;
   back.name = "back";
   back.nics = {"eth3"};
+  back.policy_rules = false;
   const Config expected{.socket = "/run/a.sock",
                         .pin_dir = "/sys/fs/bpf/a",
                         .state_dir = "/var/lib/a",

@@ -84,6 +84,12 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Gateways, ConfigAddressFails,
     testing::Values(
+        FailingInput{"OwnGatewayWithoutRules",
+                     GROUP "policy_rules = false\n"
+                           "[[group.address]]\nip = \"198.51.100.1/24\"\nhome = \"e\"\n"
+                           "gateway = \"198.51.100.254\"\n",
+                     "8:11: ", "a gateway of its own needs policy rules",
+                     "set policy_rules = true in group 'a', or leave the gateway out"},
         FailingInput{"OutsideOfAllSubnets",
                      GROUP_NO_ADOPT "gateways = [\"198.51.100.254\", \"203.0.113.254\"]\n"
                                     "address = [{ip = \"198.51.100.1/24\", home = \"e\"},\n"

@@ -166,6 +166,18 @@ TEST(ApplyEvent, ARouteIsAddedOnceAndReplacedByKey) {
   EXPECT_THAT(facts.routes, SizeIs(4));
 }
 
+// What is left out of the facts may still take the place of something in them.
+TEST(ApplyEvent, ARouteBeyondAGatewayReplacesAnOnLinkOne) {
+  Facts facts = World();
+  RouteFact beyond = Route(kEth1, "198.51.100.0/24");
+  beyond.gateway = *IpAddress::Parse("203.0.113.254");
+  std::vector<KernelEvent> events;
+  DecodeEvent(AddRouteRequest(beyond, RouteChange::kAdd).header(), events);
+  EXPECT_THAT(events, IsEmpty());
+  EXPECT_TRUE(ApplyEvent(facts, RouteChanged{beyond, /*replaces=*/true}));
+  EXPECT_THAT(facts.routes, SizeIs(2));
+}
+
 TEST(ApplyEvent, RulesComeAndGo) {
   Facts facts = World();
   const RuleFact rule{
