@@ -17,6 +17,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "agent/base/status.h"
 #include "agent/base/unique_fd.h"
 
@@ -26,6 +27,8 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr uint32_t kVersion = 1;
+constexpr int kLockTries = 100;
+constexpr absl::Duration kLockPause = absl::Milliseconds(10);
 
 // The decoders throw at what they don't understand (as nlohmann-json does itself); DecodeState()
 // catches it all.
@@ -164,12 +167,21 @@ absl::StatusOr<UniqueFd> OpenLocked(const std::string& dir) {
     mkdir(dir.c_str(), 0700);  // what failed shows in open()
     fd = UniqueFd(open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   }
-  // Another namespace's daemon may be writing its section: it takes milliseconds.
-  if (!fd.valid() || flock(fd.get(), LOCK_EX) != 0) {
+  if (!fd.valid()) {
     return ErrnoError(errno, absl::StrCat("open state folder ", dir,
                                           "; make it, or set state_dir to one that exists"));
   }
-  return fd;
+  // Another namespace's daemon may be writing its section: it takes milliseconds. Whoever can read
+  // the folder can lock it, for as long as he likes.
+  for (int i = 0; i < kLockTries; ++i) {
+    if (flock(fd.get(), LOCK_EX | LOCK_NB) == 0) {
+      return fd;
+    }
+    absl::SleepFor(kLockPause);
+  }
+  return absl::UnavailableError(absl::StrCat("state folder ", dir,
+                                             " is locked by another process; close it to all but "
+                                             "root (chmod 700)"));
 }
 
 }  // namespace

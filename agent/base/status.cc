@@ -18,7 +18,7 @@ absl::Status Annotate(const absl::Status& status, absl::string_view context) {
   if (status.ok()) {
     return status;
   }
-  return absl::Status(status.code(), absl::StrCat(context, ": ", status.message()));
+  return {status.code(), absl::StrCat(context, ": ", status.message())};
 }
 
 std::string Message(const absl::Status& status) {

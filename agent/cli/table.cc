@@ -9,6 +9,7 @@ namespace stronghost {
 
 Table::Table(std::vector<std::string> header) {
   std::vector<Cell> cells;
+  cells.reserve(header.size());
   for (std::string& title : header) {
     cells.push_back({std::move(title), Tone::kHeading});
   }

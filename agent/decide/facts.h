@@ -77,7 +77,8 @@ struct Facts {
   std::vector<AddressFact> addresses;
   std::vector<RouteFact> routes;  // tables main and the agent's own
   std::vector<RuleFact> rules;
-  // Multicast MACs that each interface listens to by its own memberships (/proc/net/dev_mcast).
+  // Multicast MACs that each interface listens to by its own memberships (the groups in
+  // /proc/net/igmp and igmp6).
   absl::btree_map<IfIndex, std::vector<MacAddress>> multicast;
 
   [[nodiscard]] const LinkFact* FindLink(const std::string& name) const {

@@ -7,7 +7,7 @@
 //   usable         | other, dead    | back home at once
 //   dead           | other, usable  | stays on the stand-in
 //   dead           | dead           | the best usable member; none: nothing moves
-//   new home       | -              | itself, usable or not
+//   new home       | -              | itself; if it is dead, the best usable member
 //
 // Best: a standby member before the others, then the one that carries the fewest homes, then the
 // order of the file. Bad news acts at once, good news waits for the hold-down.

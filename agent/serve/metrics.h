@@ -40,7 +40,7 @@ class Metrics {
   void Publish(std::shared_ptr<const StatusReport> report);
 
   // A home of `group` whose NIC is `nic` got another wire. `cause` is one of a few fixed words
-  // ("carrier", "drain", "probe", ...).
+  // ("kernel", "carrier", "down", "gone", "failback" ...).
   void CountFailover(const std::string& group, const std::string& nic, const std::string& cause);
 
   // How long a failover left the home without a wire that works.

@@ -24,7 +24,7 @@ struct NicReport {
   bool carrier = false;
   std::string xdp;                          // in force: "native" | "generic" | "off"
   std::string tc;                           // in force: "tcx" | "clsact"
-  std::vector<std::string> notes;           // what is worth knowing, and no problem
+  std::vector<std::string> notes;           // what is worth knowing; also among the problems
   absl::Time since = absl::InfinitePast();  // last change of `state`; InfinitePast: not known
 
   bool operator==(const NicReport&) const = default;

@@ -1,5 +1,5 @@
 // The JSON of `status --json` and `explain --json`, which is also what the varlink methods Status
-// and Explain return. The keys are the outside contract; docs/man/stronghost.1.md tells them.
+// and Explain return. The keys are the outside contract; agent/serve/interface.cc defines them.
 #pragma once
 
 #include <cstddef>

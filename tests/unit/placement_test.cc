@@ -152,6 +152,14 @@ TEST(Placement, DrainMovesTheWireAndTheDrainedNicLingers) {
   EXPECT_EQ(world.datapath.homes.at(world.HomeOf(0)).linger, kN0);
 }
 
+TEST(Decide, SettingsThatThisVersionDoesNothingAboutAreTold) {
+  DecideWorld world(2);
+  EXPECT_TRUE(world.Decide().problems.empty());
+  world.config.groups[0].relocate_after = absl::Seconds(60);
+  world.config.groups[0].detect.probe = ProbeMode::kAlways;
+  EXPECT_EQ(world.Decide().problems.size(), 2U);
+}
+
 TEST(Placement, RandomEventsNeverLeaveADeadWireWhileASiblingLives) {
   for (uint32_t seed = 0; seed < 1000; ++seed) {
     std::mt19937 random(seed);
