@@ -104,7 +104,7 @@ class GroupChecks {
     members = CheckList(index, "standby", group.standby, std::move(members));
     const bool broken = sources_.IsBroken(absl::StrCat(path, ".nics")) ||
                         sources_.IsBroken(absl::StrCat(path, ".standby"));
-    const size_t active = static_cast<size_t>(
+    const auto active = static_cast<size_t>(
         std::count_if(members.begin(), members.end(),
                       [&group](const Membership& m) { return !group.IsStandby(m.nic); }));
     if (members.empty() && !broken) {

@@ -32,8 +32,8 @@ absl::string_view Unusable(const IpAddress& ip) {
 // Last address of an IPv4 subnet.
 IpAddress Broadcast(const IpPrefix& prefix) {
   std::array<uint8_t, 16> bytes = prefix.Network().address.mapped();
-  for (int bit = prefix.length; bit < 32; ++bit) {
-    bytes[static_cast<size_t>(12 + bit / 8)] |= static_cast<uint8_t>(0x80U >> (bit % 8));
+  for (size_t bit = prefix.length; bit < 32; ++bit) {
+    bytes[12 + bit / 8] |= static_cast<uint8_t>(0x80U >> (bit % 8));
   }
   return IpAddress::FromBytes16(bytes.data());
 }

@@ -105,7 +105,7 @@ EngineObserver Daemon::Observer() {
                 }
               },
           .on_conflict =
-              [this](const sh_event& event) {
+              [](const sh_event& event) {
                 MacAddress mac;
                 std::copy(std::begin(event.mac.bytes), std::end(event.mac.bytes),
                           mac.bytes.begin());

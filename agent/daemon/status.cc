@@ -135,7 +135,7 @@ void ExplainRoute(Engine& engine, const IpAddress& source, const IpAddress& dest
   }
   if (route->local) {
     report.action = "pass";
-    report.why.push_back("the destination is this host's own: the packet leaves by no NIC");
+    report.why.emplace_back("the destination is this host's own: the packet leaves by no NIC");
     return;
   }
   report.next_hop =

@@ -51,7 +51,7 @@ void StoreMac(sh_mac* field, const MacAddress& mac) {
   std::memcpy(&head, mac.bytes.data(), sizeof(head));
   std::memcpy(&tail, mac.bytes.data() + sizeof(head), sizeof(tail));
   // The struct is only byte-aligned to the compiler, but 4-aligned where it stands.
-  std::byte* place = reinterpret_cast<std::byte*>(field);
+  auto* place = reinterpret_cast<std::byte*>(field);
   __atomic_store_n(static_cast<Head*>(static_cast<void*>(place)), head, __ATOMIC_RELAXED);
   __atomic_store_n(static_cast<Tail*>(static_cast<void*>(place + sizeof(head))), tail,
                    __ATOMIC_RELAXED);

@@ -60,7 +60,7 @@ absl::Status LibbpfLog::Error(int error, absl::string_view what) const {
   if (text_.empty()) {
     return status;
   }
-  return absl::Status(status.code(), absl::StrCat(status.message(), "\n", Tail()));
+  return {status.code(), absl::StrCat(status.message(), "\n", Tail())};
 }
 
 }  // namespace stronghost

@@ -79,6 +79,7 @@ absl::Status NicMap::DeleteOthers(const absl::btree_map<HomeIndex, HomeState>& h
 
 absl::Status NicMap::Delete(const std::vector<IfIndex>& links) const {
   std::vector<uint32_t> keys;
+  keys.reserve(links.size());
   for (const IfIndex link : links) {
     keys.push_back(ToInt(link));
   }

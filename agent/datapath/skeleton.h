@@ -5,7 +5,7 @@
 
 // The skeleton spells settings with C's _Bool, for which strict C++ of clang has no name.
 #ifndef _Bool
-#define _Bool bool
+#define _Bool bool  // NOLINT(bugprone-reserved-identifier)
 #endif
 
 #include "stronghost.skel.h"

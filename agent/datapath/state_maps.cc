@@ -135,7 +135,8 @@ absl::StatusOr<DatapathState> ReadState(const StateMaps& maps) {
       home->drained = (nic->second.flags & SH_NIC_DRAINED) != 0;
       home->vlan_children = (nic->second.flags & SH_NIC_VLAN_CHILDREN) != 0;
     }
-    state.homes.emplace(home->index, *std::move(home));
+    const HomeIndex index = home->index;
+    state.homes.emplace(index, *std::move(home));
   }
   ASSIGN_OR_RETURN(const auto addresses, maps.addresses.ReadAll());
   for (const auto& [key, value] : addresses) {
