@@ -14,8 +14,19 @@ static __always_inline int end(struct __sk_buff *skb, __u32 nic_home, enum sh_ve
 	return action;
 }
 
+/* A tag with VLAN id 0 holds a priority only: the frame is in no VLAN (802.1Q 9.6, table 9-2). */
+static __always_inline bool in_vlan(const struct __sk_buff *skb)
+{
+	return skb->vlan_present && skb->vlan_tci & 0x0fff;
+}
+
+/* What the guard let pass may pass. A weak host's guard lets all pass, which is counted here. */
 static __always_inline bool guarded(const struct sh_nic *nic, const struct __sk_buff *skb)
 {
+	struct sh_home *home = home_at(nic->home);
+
+	if (skb->vlan_present || (home && home->flags & SH_HOME_WEAK))
+		return false;
 	return (nic->flags & (SH_NIC_XDP_NATIVE | SH_NIC_VLAN_CHILDREN)) == SH_NIC_XDP_NATIVE &&
 	       (skb->protocol == bpf_htons(ETH_P_IP) || skb->protocol == bpf_htons(ETH_P_IPV6) ||
 		skb->protocol == bpf_htons(ETH_P_ARP));
@@ -68,7 +79,7 @@ int sh_deliver(struct __sk_buff *skb)
 		return end(skb, SH_HOME_NONE, SH_NOT_MANAGED, SH_PASS);
 	if (mark.home)
 		return end(skb, nic->home, SH_IN_HOME, SH_PASS);
-	if (skb->vlan_present)
+	if (in_vlan(skb))
 		return end(skb, nic->home, SH_IN_UNTOUCHED, SH_PASS);
 	if (guarded(nic, skb) && !carries_others(nic->home, skb->ifindex))
 		return end(skb, nic->home, SH_IN_PASS, SH_PASS);

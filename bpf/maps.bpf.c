@@ -2,7 +2,12 @@
 #define SH_MAP_STORAGE
 #include "bpf/lib/maps.h"
 
-/* Set by the agent before load: the kernel has bpf_cast_to_kern_ctx() (Linux 6.2). */
+/*
+ * Set by the agent before load: whether steer may look at the carrier of its NIC, and whether it
+ * does so through bpf_cast_to_kern_ctx() (Linux 6.2) or, where that is missing, by
+ * bpf_probe_read_kernel().
+ */
 const volatile bool sh_can_read_carrier = false;
+const volatile bool sh_has_kernel_cast = false;
 
 char _license[] SEC("license") = "GPL";

@@ -60,10 +60,9 @@ int ParseAnswer(const nlmsghdr& message, RouteAnswer& answer) {
       answer.link = IfIndex{value};
     } else if (type == RTA_TABLE && ReadValue(payload, value)) {
       answer.table = value;
-    } else if (type == RTA_GATEWAY && ReadIp(payload, header->rtm_family, ip)) {
-      answer.gateway = ip;
-    } else if (type == RTA_VIA && ReadValue(payload, via_family) &&
-               ReadIp(payload.subspan(sizeof(via_family)), via_family, ip)) {
+    } else if ((type == RTA_GATEWAY && ReadIp(payload, header->rtm_family, ip)) ||
+               (type == RTA_VIA && ReadValue(payload, via_family) &&
+                ReadIp(payload.subspan(sizeof(via_family)), via_family, ip))) {
       answer.gateway = ip;
     } else if (type == RTA_PREFSRC && ReadIp(payload, header->rtm_family, ip)) {
       answer.source = ip;

@@ -58,10 +58,9 @@ absl::Status NetlinkAnswer::ToStatus(absl::string_view what) const {
     return absl::UnavailableError(absl::StrCat(what, ": the kernel's answer was lost"));
   }
   const absl::Status plain = ErrnoError(error_number, what);
-  return absl::Status(
-      plain.code(),
-      absl::StrCat(plain.message(), detail.empty() ? "" : absl::StrCat(" (", detail, ")"),
-                   error_number == EPERM ? "; run as root or give CAP_NET_ADMIN" : ""));
+  return {plain.code(),
+          absl::StrCat(plain.message(), detail.empty() ? "" : absl::StrCat(" (", detail, ")"),
+                       error_number == EPERM ? "; run as root or give CAP_NET_ADMIN" : "")};
 }
 
 absl::StatusOr<NetlinkSocket> NetlinkSocket::Open(const NetlinkOptions& options) {

@@ -190,16 +190,16 @@ class Applier {
 
 void DecodeRoutes(const nlmsghdr& message, std::vector<KernelEvent>& events) {
   bool replaces = (message.nlmsg_flags & NLM_F_REPLACE) != 0;
-  for (RouteFact& route : ParseRoutes(message)) {
+  for (const RouteFact& route : ParseRoutes(message)) {
     // One that is left out may still take the place of one that isn't.
     if (!IsWatchedRoute(route) && !(replaces && route.table == RT_TABLE_MAIN)) {
       return;
     }
     if (message.nlmsg_type == RTM_NEWROUTE) {
       // Only the first hop of several clears away what was there.
-      events.emplace_back(RouteChanged{std::move(route), std::exchange(replaces, false)});
+      events.emplace_back(RouteChanged{route, std::exchange(replaces, false)});
     } else {
-      events.emplace_back(RouteGone{std::move(route)});
+      events.emplace_back(RouteGone{route});
     }
   }
 }

@@ -38,7 +38,7 @@ struct sk_buff {
 /* Bit of net_device.state, enum netdev_state_t in linux/netdevice.h. */
 #define SH_LINK_STATE_NOCARRIER 2
 
-/* Linux 6.2. Weak: where it is missing, sh_can_read_carrier is false and the call is dead code. */
+/* Linux 6.2. Weak: where it is missing, sh_has_kernel_cast is false and the call is dead code. */
 extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym __weak;
 
 /*

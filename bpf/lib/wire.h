@@ -7,8 +7,9 @@
 
 #include "bpf/lib/maps.h"
 
-/* Set by the agent before load: the kernel has bpf_cast_to_kern_ctx(). */
+/* Set by the agent before load; see maps.bpf.c. */
 extern const volatile bool sh_can_read_carrier;
+extern const volatile bool sh_has_kernel_cast;
 
 union path_word {
 	struct sh_path path;
@@ -24,15 +25,37 @@ static __always_inline struct sh_path path_of(const struct sh_home *home)
 	return both.path;
 }
 
+/*
+ * Before Linux 6.2. A program's context lies where the kernel's structure does (the verifier turns
+ * every access to the one into an access to the other), so it can be read as that.
+ */
+static __always_inline unsigned long probe_link_state(const struct __sk_buff *skb)
+{
+	const struct sk_buff *kernel_skb = (const void *)skb;
+	const struct net_device *device = NULL;
+	unsigned long state = 0;
+
+	if (bpf_probe_read_kernel(&device, sizeof(device), &kernel_skb->dev) ||
+	    bpf_probe_read_kernel(&state, sizeof(state), &device->state))
+		return 0;
+	return state;
+}
+
 /* Whether the NIC that the packet is about to leave by has lost its carrier. */
 static __always_inline bool carrier_lost(struct __sk_buff *skb)
 {
 	struct sk_buff *kernel_skb;
+	unsigned long state;
 
 	if (!sh_can_read_carrier)
 		return false;
-	kernel_skb = bpf_cast_to_kern_ctx(skb);
-	return kernel_skb->dev->state & (1UL << SH_LINK_STATE_NOCARRIER);
+	if (sh_has_kernel_cast) {
+		kernel_skb = bpf_cast_to_kern_ctx(skb);
+		state = kernel_skb->dev->state;
+	} else {
+		state = probe_link_state(skb);
+	}
+	return state & (1UL << SH_LINK_STATE_NOCARRIER);
 }
 
 static __always_inline void report_flip(__u32 home, __u32 from, __u32 to)

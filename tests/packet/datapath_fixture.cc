@@ -91,7 +91,14 @@ std::string DatapathTest::Run(const std::vector<std::string>& argv) const {
   return output.value_or("");
 }
 
+std::vector<TcMode> DatapathTest::TcModes() {
+  return TcxSupported() ? std::vector{TcMode::kTcx, TcMode::kClsact} : std::vector{TcMode::kClsact};
+}
+
 std::vector<uint32_t> DatapathTest::TcxPrograms(int attach_type) const {
+  if (!TcxSupported()) {
+    return {};
+  }
   std::array<uint32_t, 64> ids{};
   uint32_t count = ids.size();
   EXPECT_EQ(bpf_prog_query(ifindex(), static_cast<bpf_attach_type>(attach_type), 0, nullptr,

@@ -13,8 +13,16 @@
 
 #include "absl/status/statusor.h"
 #include "agent/datapath/datapath.h"
+#include "agent/datapath/tcx.h"
 #include "tests/lib/bpffs.h"
 #include "tests/lib/netns.h"
+
+// At the head of a test about tcx itself; what clsact does instead has tests of its own.
+#define SKIP_WITHOUT_TCX()                                \
+  if (!TcxSupported()) {                                  \
+    GTEST_SKIP() << "this kernel has no tcx (Linux 6.6)"; \
+  }                                                       \
+  static_assert(true)
 
 namespace stronghost::packet {
 
@@ -52,7 +60,10 @@ class DatapathTest : public testing::Test {
   // Runs a command in the namespace; its output.
   std::string Run(const std::vector<std::string>& argv) const;
 
-  // What the kernel says is on the NIC.
+  // The ways to attach to tc that this kernel has.
+  [[nodiscard]] static std::vector<TcMode> TcModes();
+
+  // What the kernel says is on the NIC; none where it has no tcx.
   [[nodiscard]] std::vector<OnHook> Tcx(int attach_type) const;
   [[nodiscard]] std::vector<uint32_t> TcxPrograms(int attach_type) const;
   [[nodiscard]] uint32_t XdpProgram(XdpKind kind) const;

@@ -36,6 +36,7 @@ class DatapathHooksTest : public DatapathTest {
 };
 
 TEST_F(DatapathHooksTest, RestartReplacesEachProgramInPlace) {
+  SKIP_WITHOUT_TCX();
   auto datapath = OpenOrDie();
   ASSERT_NE(datapath, nullptr);
   const AttachReport first = Attach(*datapath, XdpMode::kAuto);
@@ -64,6 +65,7 @@ TEST_F(DatapathHooksTest, RestartReplacesEachProgramInPlace) {
 }
 
 TEST_F(DatapathHooksTest, NicMadeAnewUnderTheSameIndexIsAttachedAnew) {
+  SKIP_WITHOUT_TCX();
   auto datapath = OpenOrDie();
   Attach(*datapath, XdpMode::kNative);
   const uint32_t old_link = PinnedLink("steer")->link_id;
@@ -78,7 +80,7 @@ TEST_F(DatapathHooksTest, NicMadeAnewUnderTheSameIndexIsAttachedAnew) {
 }
 
 TEST_F(DatapathHooksTest, GoneNicIsDetachedCleanly) {
-  for (const TcMode mode : {TcMode::kTcx, TcMode::kClsact}) {
+  for (const TcMode mode : TcModes()) {
     auto datapath = OpenOrDie(mode);
     Attach(*datapath, XdpMode::kNative);
     Run({"ip", "link", "del", "h0"});
@@ -176,6 +178,7 @@ TEST_F(DatapathHooksTest, IngressQdiscInTheWayIsRefusedAndNothingIsLeft) {
 }
 
 TEST_F(DatapathHooksTest, ChangeOfTheTcModeLeavesOneKind) {
+  SKIP_WITHOUT_TCX();
   const std::string qdiscs = Qdiscs();
   for (const TcMode mode : {TcMode::kTcx, TcMode::kClsact, TcMode::kTcx}) {
     const auto datapath = OpenOrDie(mode);
@@ -189,7 +192,21 @@ TEST_F(DatapathHooksTest, ChangeOfTheTcModeLeavesOneKind) {
   EXPECT_EQ(Qdiscs(), qdiscs);
 }
 
+TEST_F(DatapathHooksTest, WithoutTcxClsactIsChosenAndTcxRefusedWithTheMend) {
+  if (TcxSupported()) {
+    GTEST_SKIP() << "this kernel has tcx";
+  }
+  const auto refused = Open(TcMode::kTcx);
+  ASSERT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition) << refused.status();
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("set tc = \"auto\""));
+  auto datapath = OpenOrDie(TcMode::kAuto);
+  ASSERT_NE(datapath, nullptr);
+  EXPECT_EQ(Attach(*datapath).tc, TcKind::kClsact);
+  EXPECT_THAT(ClsactPrograms("egress"), SizeIs(1));
+}
+
 TEST_F(DatapathHooksTest, StrangersTcxProgramStaysBehindOurs) {
+  SKIP_WITHOUT_TCX();
   const UniqueFd program = StrangersProgram(/*xdp=*/false);
   const UniqueFd theirs(
       bpf_link_create(program.get(), ifindex(), static_cast<bpf_attach_type>(kTcxEgress), nullptr));
@@ -275,7 +292,7 @@ TEST_F(DatapathHooksTest, RefusedNativeXdpIsReportedAndLeftToTc) {
 }
 
 TEST_F(DatapathHooksTest, UnknownNicIsAnErrorAndLeavesNothing) {
-  for (const TcMode mode : {TcMode::kTcx, TcMode::kClsact}) {
+  for (const TcMode mode : TcModes()) {
     auto datapath = OpenOrDie(mode);
     const auto report = datapath->AttachNic({.link = IfIndex{9999}, .name = "ghost"});
     EXPECT_FALSE(report.ok());
@@ -285,7 +302,7 @@ TEST_F(DatapathHooksTest, UnknownNicIsAnErrorAndLeavesNothing) {
 
 TEST_F(DatapathHooksTest, DetachAllLeavesNothing) {
   const std::string qdiscs = Qdiscs();
-  for (const TcMode mode : {TcMode::kTcx, TcMode::kClsact}) {
+  for (const TcMode mode : TcModes()) {
     auto datapath = OpenOrDie(mode);
     Attach(*datapath, XdpMode::kNative);
     EXPECT_TRUE(datapath->DetachAll().ok());
@@ -297,7 +314,7 @@ TEST_F(DatapathHooksTest, DetachAllLeavesNothing) {
 
 TEST_F(DatapathHooksTest, OfflineDetachLeavesNothing) {
   const std::string qdiscs = Qdiscs();
-  for (const TcMode mode : {TcMode::kTcx, TcMode::kClsact}) {
+  for (const TcMode mode : TcModes()) {
     auto datapath = OpenOrDie(mode);
     ASSERT_TRUE(datapath->ApplyState(SmallState(), {}).ok());
     Attach(*datapath, XdpMode::kGeneric);

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/base/status.h"
+#include "agent/datapath/carrier_read.h"
 #include "agent/datapath/skeleton.h"
 
 namespace stronghost::packet {
@@ -51,7 +52,9 @@ absl::StatusOr<Programs> Programs::Load(bool can_read_carrier) {
     return ErrnoError(errno, "open the BPF object");
   }
   Programs programs(object);
-  object->rodata->sh_can_read_carrier = can_read_carrier;
+  const CarrierRead carrier_read = KernelCarrierRead();
+  object->rodata->sh_can_read_carrier = can_read_carrier && carrier_read != CarrierRead::kNone;
+  object->rodata->sh_has_kernel_cast = carrier_read == CarrierRead::kKernelContext;
   for (bpf_map* map :
        {object->maps.sh_homes, object->maps.sh_nics, object->maps.sh_addresses,
         object->maps.sh_prefixes, object->maps.sh_counters, object->maps.sh_events}) {
