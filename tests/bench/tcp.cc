@@ -1,0 +1,145 @@
+// TCP through the lab, with Stronghost and without, rounds alternating between labs that are all
+// up.
+#include <sys/socket.h>
+
+#include <functional>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "agent/base/status.h"
+#include "tests/bench/bench.h"
+#include "tests/bench/contenders.h"
+#include "tests/bench/control_programs.h"
+#include "tests/bench/figures.h"
+#include "tests/bench/tcp_load.h"
+
+namespace stronghost::bench {
+namespace {
+
+constexpr double kRateGoal = 0.98;
+// Places among the contenders.
+constexpr size_t kPlain = 0;
+constexpr size_t kEmptyTc = 3;
+constexpr size_t kEmptyTcAndXdp = 4;
+
+constexpr char kHow[] =
+    "A client's namespace, a Linux bridge, and a server with two NICs (veth), all on this machine. "
+    "One lab is plain Linux, one has Stronghost with `xdp = \"off\"`, one with `xdp = \"native\"`; "
+    "two controls are plain Linux with programs on the same hooks that do nothing at all. In each "
+    "round each lab has its turn, in changing order, while the other agents are stopped. "
+    "Figures are medians of the rounds with quartiles, the ratio is the median of the ratios "
+    "within the rounds. Streams: sender on one CPU, receiver on the other. Requests: one byte "
+    "each way, client and server on the same CPU, so that each ns that a packet costs is seen.";
+
+// Values by contender, one a round.
+using Series = std::map<std::string, std::vector<double>>;
+
+struct LoadKind {
+  std::string name;
+  const char* unit;
+  // Rates: more is better. Fills in the rate and, if it has one, the CPU time of a unit.
+  std::function<absl::StatusOr<RequestRate>(const TcpLoad&)> run;
+  bool has_cpu = false;
+};
+
+std::vector<LoadKind> AllKinds() {
+  const auto stream = [](bool server_sends) {
+    return [server_sends](const TcpLoad& load) -> absl::StatusOr<RequestRate> {
+      ASSIGN_OR_RETURN(const double rate, StreamMegabytesPerSecond(load, server_sends));
+      return RequestRate{.per_second = rate};
+    };
+  };
+  return {{"one stream to the server", "MB/s", stream(false)},
+          {"one stream from the server", "MB/s", stream(true)},
+          {"requests on one connection", "/s", RequestsPerSecond, true},
+          {"a connection for each request", "/s", ConnectionsPerSecond, true}};
+}
+
+void AddRows(const LoadKind& kind, const std::string& family, std::vector<Contender>& contenders,
+             const Series& rates, const Series& cpu, Report& report) {
+  const std::string& plain = contenders[kPlain].name();
+  for (size_t i = 1; i < contenders.size(); ++i) {
+    const std::string& name = contenders[i].name();
+    const auto& values = rates.at(name);
+    const double ratio = Quantile(Ratios(values, rates.at(plain)), 0.5);
+    Row row =
+        AtLeast(absl::StrCat(kind.name, ", ", family, ", ", name),
+                absl::StrCat(WithQuartiles(values, 0), " ", kind.unit),
+                absl::StrCat(WithQuartiles(rates.at(plain), 0), " ", kind.unit), ratio, kRateGoal);
+    if (i >= kEmptyTc) {  // a control has no goal
+      row.goal.clear();
+      row.met.reset();
+    }
+    report.rows.push_back(row);
+    Progress(absl::StrFormat("%s: ratio %.3f", report.rows.back().what, ratio));
+    if (kind.has_cpu) {
+      const auto& mine = cpu.at(name);
+      const auto& theirs = cpu.at(plain);
+      report.details.lines.push_back(
+          {report.rows.back().what, WithQuartiles(mine, 0), WithQuartiles(theirs, 0),
+           WithQuartiles(Differences(mine, theirs), 0),
+           absl::StrFormat("%.3f", Quantile(Ratios(mine, theirs), 0.5))});
+    }
+  }
+}
+
+absl::Status Measure(const LoadKind& kind, int family, int rounds, absl::Duration time,
+                     std::vector<Contender>& contenders, Report& report) {
+  Series rates;
+  Series cpu;
+  for (int round = -1; round < rounds; ++round) {  // the first one warms up
+    for (size_t turn = 0; turn < contenders.size(); ++turn) {
+      const size_t index = (turn + static_cast<size_t>(round + 1)) % contenders.size();
+      Contender& contender = contenders[index];
+      RETURN_IF_ERROR(GiveWayTo(index, contenders));
+      lab::Lab& lab = contender.lab();
+      ASSIGN_OR_RETURN(const RequestRate rate, kind.run({lab.client(), lab.server(),
+                                                         lab.plan().NicAddress(0, family), time}));
+      if (round >= 0) {
+        rates[contender.name()].push_back(rate.per_second);
+        cpu[contender.name()].push_back(rate.cpu_ns);
+      }
+    }
+  }
+  AddRows(kind, family == AF_INET ? "IPv4" : "IPv6", contenders, rates, cpu, report);
+  return absl::OkStatus();
+}
+
+absl::Status Run(const BenchOptions& options, Report& report) {
+  report.title = "TCP through Stronghost";
+  report.how = kHow;
+  report.details.head = {"CPU time of both ends, ns each", "Stronghost", "plain Linux",
+                         "difference", "ratio"};
+  ASSIGN_OR_RETURN(std::vector<Contender> contenders,
+                   MakeContenders({{"plain", std::nullopt, {}},
+                                   {"xdp = off", GroupKeys("follow", "off"), {}},
+                                   {"xdp = native", GroupKeys("follow", "native"), {}},
+                                   {"control: empty tc programs", std::nullopt, {}},
+                                   {"control: empty tc and XDP programs", std::nullopt, {}}}));
+  ASSIGN_OR_RETURN(ControlPrograms controls, ControlPrograms::Load());
+  for (const size_t i : {kEmptyTc, kEmptyTcAndXdp}) {
+    const lab::NetNs& server = contenders[i].lab().server();
+    for (const int nic : {0, 1}) {
+      RETURN_IF_ERROR(controls.AttachEmptyTc(server, lab::LabPlan::Nic(nic)));
+      if (i == kEmptyTcAndXdp) {
+        RETURN_IF_ERROR(controls.AttachEmptyXdp(server, lab::LabPlan::Nic(nic)));
+      }
+    }
+  }
+  const absl::Duration time = absl::Milliseconds(options.quick ? 100 : 300);
+  for (const LoadKind& kind : AllKinds()) {
+    for (const int family : {AF_INET, AF_INET6}) {
+      RETURN_IF_ERROR(Measure(kind, family, options.Rounds(15, 3), time, contenders, report));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace stronghost::bench
+
+int main(int argc, char** argv) {
+  return stronghost::bench::RunBench(argc, argv, stronghost::bench::Run);
+}
