@@ -1,5 +1,6 @@
 #include "agent/observe/carrier_poll.h"
 
+#include <linux/netlink.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -13,6 +14,8 @@ namespace stronghost {
 namespace {
 
 constexpr int kAnswerTimeoutMs = 1000;
+// Room for one answer: without statistics and virtual functions it has 1 to 2 kB.
+constexpr size_t kAnswerSize = 16 << 10;
 
 }  // namespace
 
@@ -66,20 +69,48 @@ absl::Status CarrierPoller::Send() {
   return sent < 0 ? ErrnoError(errno, "ask for the carrier of the NICs") : absl::OkStatus();
 }
 
-// Takes one datagram; returns how many requests it answers.
+// Takes what has come, in one system call; returns how many requests it answers.
 absl::StatusOr<size_t> CarrierPoller::Receive(std::vector<CarrierSample>& samples) {
-  absl::Span<const char> datagram;
-  ASSIGN_OR_RETURN(const ReceiveOutcome outcome,
-                   ReceiveDatagram(port_.fd.get(), buffer_, datagram));
-  switch (outcome) {
-    case ReceiveOutcome::kNothing:
-      RETURN_IF_ERROR(WaitReadable(port_.fd.get(), kAnswerTimeoutMs));
-      return size_t{0};
-    case ReceiveOutcome::kOverrun:
-      return absl::UnavailableError("ask for the carrier of the NICs: an answer was lost");
-    case ReceiveOutcome::kDatagram:
-      break;
+  buffer_.resize(samples.size() * kAnswerSize);
+  std::vector<iovec> parts(samples.size());
+  std::vector<mmsghdr> messages(samples.size());
+  std::vector<sockaddr_nl> senders(samples.size());
+  for (size_t i = 0; i < samples.size(); ++i) {
+    parts[i] = {buffer_.data() + i * kAnswerSize, kAnswerSize};
+    messages[i].msg_hdr.msg_name = &senders[i];
+    messages[i].msg_hdr.msg_namelen = sizeof(senders[i]);
+    messages[i].msg_hdr.msg_iov = &parts[i];
+    messages[i].msg_hdr.msg_iovlen = 1;
   }
+  const int count = recvmmsg(port_.fd.get(), messages.data(),
+                             static_cast<unsigned>(messages.size()), MSG_DONTWAIT, nullptr);
+  if (count < 0 && errno == EAGAIN) {
+    RETURN_IF_ERROR(WaitReadable(port_.fd.get(), kAnswerTimeoutMs));
+    return size_t{0};
+  }
+  if (count < 0 && errno == EINTR) {
+    return size_t{0};
+  }
+  if (count < 0) {
+    return errno == ENOBUFS
+               ? absl::UnavailableError("ask for the carrier of the NICs: an answer was lost")
+               : ErrnoError(errno, "ask for the carrier of the NICs");
+  }
+  size_t answers = 0;
+  for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
+    if (senders[i].nl_pid != 0) {
+      continue;  // not the kernel
+    }
+    if ((messages[i].msg_hdr.msg_flags & MSG_TRUNC) != 0) {
+      return absl::InternalError("ask for the carrier of the NICs: an answer was too long");
+    }
+    answers += Note({buffer_.data() + i * kAnswerSize, messages[i].msg_len}, samples);
+  }
+  return answers;
+}
+
+size_t CarrierPoller::Note(absl::Span<const char> datagram,
+                           std::vector<CarrierSample>& samples) const {
   size_t answers = 0;
   ForEachMessage(datagram, [&](const nlmsghdr& message) {
     const uint32_t index = message.nlmsg_seq - first_sequence_;

@@ -41,6 +41,7 @@ class CarrierPoller {
 
   absl::Status Send();
   absl::StatusOr<size_t> Receive(std::vector<CarrierSample>& samples);
+  size_t Note(absl::Span<const char> datagram, std::vector<CarrierSample>& samples) const;
 
   NetlinkPort port_;
   std::vector<IfIndex> links_;
