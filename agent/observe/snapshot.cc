@@ -52,9 +52,9 @@ absl::Status ReadAddresses(NetlinkSocket& socket, Facts& facts) {
 // Where a family is missing, the kernel may answer with what it has of the others.
 absl::Status ReadRoutes(NetlinkSocket& socket, int family, Facts& facts) {
   const auto parse = [family](const nlmsghdr& message, std::vector<RouteFact>& routes) {
-    for (RouteFact& route : ParseRoutes(message)) {
+    for (const RouteFact& route : ParseRoutes(message)) {
       if (IsWatchedRoute(route) && route.destination.address.family() == family) {
-        routes.push_back(std::move(route));
+        routes.push_back(route);
       }
     }
   };
@@ -65,7 +65,7 @@ absl::Status ReadRoutes(NetlinkSocket& socket, int family, Facts& facts) {
 absl::Status ReadRules(NetlinkSocket& socket, int family, Facts& facts) {
   const auto parse = [family](const nlmsghdr& message, std::vector<RuleFact>& rules) {
     if (auto rule = ParseRule(message); rule.has_value() && rule->family == family) {
-      rules.push_back(*std::move(rule));
+      rules.push_back(*rule);
     }
   };
   return Append(DumpFacts<RuleFact>(socket, DumpRulesRequest(family), "list rules", parse),

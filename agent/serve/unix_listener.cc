@@ -132,7 +132,7 @@ absl::StatusOr<UniqueFd> ConnectUnix(const std::string& path, int timeout_ms) {
   }
   if (timeout_ms > 0) {
     // SO_SNDTIMEO bounds connect() as well (unix(7), socket(7)).
-    const timeval timeout{.tv_sec = timeout_ms / 1000, .tv_usec = (timeout_ms % 1000) * 1000};
+    const timeval timeout{.tv_sec = timeout_ms / 1000, .tv_usec = (timeout_ms % 1000) * 1000L};
     setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
   }
   if (connect(fd.get(), Generic(address), sizeof(address)) != 0) {

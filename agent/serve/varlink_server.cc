@@ -83,11 +83,11 @@ void VarlinkServer::AcceptOne() {
   if (!source.ok()) {
     return;
   }
-  clients_[number] = {
-      .connection = std::make_unique<VarlinkConnection>(
-          std::move(fd), [api = api_](const VarlinkCall& call) { return AnswerCall(call, api); }),
-      .last_active = ++ticks_,
-      .source = *std::move(source)};
+  Client& client = clients_[number];
+  client.connection = std::make_unique<VarlinkConnection>(
+      std::move(fd), [api = api_](const VarlinkCall& call) { return AnswerCall(call, api); });
+  client.last_active = ++ticks_;
+  client.source = *std::move(source);
 }
 
 void VarlinkServer::Serve(int fd, uint32_t events) {
