@@ -7,12 +7,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "tests/lib/patience.h"
 
 namespace stronghost::lab {
 
 absl::Status Await(absl::Duration deadline, const std::function<bool()>& condition,
                    absl::string_view what) {
-  const int64_t end = MonotonicNow() + absl::ToInt64Nanoseconds(deadline);
+  const int64_t end = MonotonicNow() + absl::ToInt64Nanoseconds(Patient(deadline));
   absl::Duration pause = absl::Microseconds(100);
   while (true) {
     const bool last = MonotonicNow() >= end;

@@ -19,6 +19,7 @@
 #include "agent/base/status.h"
 #include "tests/lib/await.h"
 #include "tests/lib/kernel_stamp.h"
+#include "tests/lib/patience.h"
 #include "tests/lib/sockaddr.h"
 
 namespace stronghost::lab {
@@ -216,7 +217,7 @@ void Capture::Clear() {
 
 absl::StatusOr<CapturedFrame> Capture::AwaitFrame(
     const std::function<bool(const CapturedFrame&)>& predicate, absl::Duration deadline) {
-  const auto end = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(deadline);
+  const auto end = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(Patient(deadline));
   std::unique_lock<std::mutex> lock(mutex_);
   size_t seen = 0;
   while (true) {

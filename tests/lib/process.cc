@@ -19,6 +19,7 @@
 #include "agent/base/status.h"
 #include "tests/lib/cgroup.h"
 #include "tests/lib/netns.h"
+#include "tests/lib/patience.h"
 #include "tests/lib/spawn.h"
 
 namespace stronghost::lab {
@@ -135,7 +136,7 @@ absl::StatusOr<int> Process::Wait(absl::Duration timeout) {
   if (exit_status_ >= 0) {
     return exit_status_;
   }
-  const int64_t end = MonotonicNow() + absl::ToInt64Nanoseconds(timeout);
+  const int64_t end = MonotonicNow() + absl::ToInt64Nanoseconds(Patient(timeout));
   pollfd ended{.fd = pid_fd_.get(), .events = POLLIN, .revents = 0};
   int count = 0;
   do {

@@ -14,6 +14,7 @@
 #include "agent/base/status.h"
 #include "tests/lib/await.h"
 #include "tests/lib/kernel_stamp.h"
+#include "tests/lib/patience.h"
 #include "tests/lib/sockaddr.h"
 #include "tests/lib/stream.h"
 #include "tests/lib/stream_packet.h"
@@ -127,7 +128,7 @@ bool StreamReceiver::ReadBatch() {
 
 absl::Status StreamReceiver::AwaitCount(uint64_t count, absl::Duration deadline) {
   std::unique_lock<std::mutex> lock(mutex_);
-  if (!arrived_.wait_for(lock, absl::ToChronoNanoseconds(deadline),
+  if (!arrived_.wait_for(lock, absl::ToChronoNanoseconds(Patient(deadline)),
                          [&] { return count_.load() >= count; })) {
     return absl::DeadlineExceededError(
         absl::StrCat("waited ", absl::FormatDuration(deadline), " for ", count,
