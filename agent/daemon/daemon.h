@@ -41,9 +41,10 @@ class Daemon : public AgentApi {
   std::string config_path_;
   absl::Time started_;
   std::unique_ptr<EventLoop> loop_;
+  // Goes after the engine: its hang-up tells `stronghost detach` that all is put away.
+  std::unique_ptr<VarlinkServer> server_;
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<Engine> engine_;
-  std::unique_ptr<VarlinkServer> server_;
   std::unique_ptr<EventLoop::Timer> poll_;
   std::unique_ptr<EventLoop::Timer> due_;
   std::unique_ptr<EventLoop::Timer> publish_;

@@ -41,7 +41,7 @@ class VarlinkServer {
 
   VarlinkServer(const VarlinkServer&) = delete;
   VarlinkServer& operator=(const VarlinkServer&) = delete;
-  // Hangs up on all clients and removes the socket file.
+  // Removes the socket file, then hangs up on all clients.
   ~VarlinkServer() = default;
 
   [[nodiscard]] size_t connections() const { return clients_.size(); }
@@ -62,10 +62,10 @@ class VarlinkServer {
   VarlinkServer(sd_event* loop, UnixListener listener, AgentApi* api, Limits limits,
                 int64_t priority)
       : loop_(sd_event_ref(loop)),
-        listener_(std::move(listener)),
         api_(api),
         limits_(limits),
-        priority_(priority) {}
+        priority_(priority),
+        listener_(std::move(listener)) {}
 
   static int OnAccept(sd_event_source* source, int fd, uint32_t events, void* self);
   static int OnClient(sd_event_source* source, int fd, uint32_t events, void* self);
@@ -80,13 +80,14 @@ class VarlinkServer {
   [[nodiscard]] size_t QueuedBytes() const;
 
   std::unique_ptr<sd_event, Unref> loop_;
-  UnixListener listener_;
   AgentApi* api_;
   Limits limits_;
   int64_t priority_;
   uint64_t ticks_ = 0;
-  Source accept_source_;
   absl::flat_hash_map<int, Client> clients_;  // by descriptor
+  // Destroyed before the clients: whoever sees the hang-up finds no socket file.
+  UnixListener listener_;
+  Source accept_source_;
 };
 
 }  // namespace stronghost
