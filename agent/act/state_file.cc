@@ -177,6 +177,10 @@ absl::StatusOr<UniqueFd> OpenLocked(const std::string& dir) {
     if (flock(fd.get(), LOCK_EX | LOCK_NB) == 0) {
       return fd;
     }
+    if (errno != EWOULDBLOCK && errno != EINTR) {
+      return ErrnoError(errno, absl::StrCat("lock state folder ", dir,
+                                            "; set state_dir to a folder of a local disk"));
+    }
     absl::SleepFor(kLockPause);
   }
   return absl::UnavailableError(absl::StrCat("state folder ", dir,

@@ -71,7 +71,7 @@ absl::Status Daemon::Open(const LoadedConfig& loaded) {
     AfterTurn();
   }));
   ASSIGN_OR_RETURN(poll_, loop_->AddTimer([this] {
-    Check(engine_->OnPoll());
+    engine_->OnPoll();
     AfterTurn();
     poll_->Set(MonotonicNow() + engine_->poll_interval());
   }));

@@ -29,6 +29,9 @@ absl::Status RemoveKernelState(StateFile& state, std::vector<std::string>& left)
   ASSIGN_OR_RETURN(const auto filters, ReadFilters(netlink, links));
   const auto steps = DiffKernel(KernelState{}, facts, filters, state.state());
   ASSIGN_OR_RETURN(const ApplyReport report, ApplyRecorded(netlink, steps, facts, state));
+  if (!report.save_status.ok()) {
+    left.push_back(Message(report.save_status));
+  }
   for (const StepFailure& failure : report.failures) {
     left.push_back(Message(failure.status));
   }

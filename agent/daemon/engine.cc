@@ -64,6 +64,17 @@ absl::Status Engine::ReadEverything() {
   return absl::OkStatus();
 }
 
+// A NIC may have gone and come back while nobody heard of it.
+void Engine::Resynchronise() {
+  if (const absl::Status status = ReadEverything(); !status.ok()) {
+    Problem("read the kernel's state", status);
+  } else {
+    ClearProblem("read the kernel's state");
+  }
+  attachments_.clear();
+  applied_sysctls_.reset();
+}
+
 absl::Status Engine::CheckFacts(const LoadedConfig& loaded) {
   std::vector<std::string> refused;
   for (const FactProblem& problem : ValidateFacts(loaded.config, facts_)) {
@@ -100,7 +111,6 @@ void Engine::AdoptPaths() {
 
 absl::Status Engine::OnKernelEvents() {
   ASSIGN_OR_RETURN(const std::vector<KernelEvent> events, monitor_->Read());
-  absl::Status status;
   bool changed = false;
   for (const KernelEvent& event : events) {
     resync_ |= std::holds_alternative<Resync>(event);
@@ -111,16 +121,14 @@ absl::Status Engine::OnKernelEvents() {
   }
   if (resync_) {
     // Events behind a gap are older than the snapshot, which contains them.
-    status = ReadEverything();
-    attachments_.clear();  // a NIC may have gone and come back meanwhile
-    applied_sysctls_.clear();
+    Resynchronise();
     changed = true;
   }
   if (changed) {
     PlaceWires();
     Reconcile();
   }
-  return status;
+  return absl::OkStatus();
 }
 
 // One of the same name or number may come back with nothing of what was set on this one.
@@ -128,7 +136,7 @@ void Engine::ForgetLink(IfIndex link) {
   announcer_.Forget(link);
   drivers_->Forget(link);
   attachments_.erase(link);
-  applied_sysctls_.clear();
+  applied_sysctls_.reset();
   ForgetRecords(link, *state_file_);
 }
 
@@ -149,10 +157,13 @@ absl::Status Engine::OnBpfEvents() {
     }
   }));
   // The paths and the carriers as they are now; the event may be an old one.
-  return flipped ? OnPoll() : absl::OkStatus();
+  if (flipped) {
+    OnPoll();
+  }
+  return absl::OkStatus();
 }
 
-absl::Status Engine::OnPoll() {
+void Engine::OnPoll() {
   const absl::StatusOr<std::vector<CarrierSample>> samples = poller_->Poll();
   if (!samples.ok()) {
     Problem("poll the carrier", samples.status());
@@ -183,7 +194,6 @@ absl::Status Engine::OnPoll() {
     PlaceWires();
     Reconcile();
   }
-  return absl::OkStatus();
 }
 
 void Engine::OnDue() {
@@ -194,14 +204,10 @@ void Engine::OnDue() {
   }
   retry_ = absl::InfiniteFuture();
   if (resync_) {
-    if (const absl::Status status = ReadEverything(); status.ok()) {
-      ClearProblem("read the kernel's state");
-    } else {
-      Problem("read the kernel's state", status);
-    }
+    Resynchronise();
   }
   if (now >= refresh_) {
-    applied_sysctls_.clear();  // somebody may have turned a knob
+    applied_sysctls_.reset();  // somebody may have turned a knob
   }
   PlaceWires();
   Reconcile();

@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -66,7 +67,7 @@ class Engine {
   absl::Status OnKernelEvents();
   absl::Status OnBpfEvents();
   // Called every carrier_poll: asks the links, and compares the paths in the map.
-  absl::Status OnPoll();
+  void OnPoll();
   // Called at NextDue(): hold-downs, announcements, retries.
   void OnDue();
   [[nodiscard]] absl::Time NextDue() const;
@@ -104,6 +105,7 @@ class Engine {
 
   absl::Status Open();
   absl::Status ReadEverything();
+  void Resynchronise();
   absl::Status CheckFacts(const LoadedConfig& loaded);
   absl::Status OpenDatapath();
   void AdoptPaths();
@@ -158,7 +160,7 @@ class Engine {
   Memory memory_;
   DatapathState applied_;  // what the maps hold
   Decision decision_;
-  std::vector<Sysctl> applied_sysctls_;
+  std::optional<std::vector<Sysctl>> applied_sysctls_;  // nullopt: set them all again
   std::set<std::string> drained_;
   absl::btree_map<IfIndex, AttachReport> attachments_;
   absl::btree_map<IfIndex, absl::Time> last_alive_;  // last poll that found carrier

@@ -78,20 +78,24 @@ void Engine::WriteMaps() {
   }
   ClearProblem("write the maps");
   applied_ = decision_.datapath;
-  const Memory before = std::exchange(memory_, decision_.memory);
-  for (const auto& [index, home] : memory_) {
+  Memory next = decision_.memory;
+  for (const HomeIndex index : *flipped) {  // BPF was quicker: SyncPaths() takes it up
+    applied_.homes[index].path = datapath_->ReadPath(index);
+    if (const auto known = memory_.find(index); known != memory_.end()) {
+      next[index] = known->second;
+    }
+    retry_ = MonotonicNow();
+  }
+  for (const auto& [index, home] : next) {
     // A home that is new is served by its own NIC, as far as anybody knew.
-    const auto known = before.find(index);
+    const auto known = memory_.find(index);
     const IfIndex from =
-        known != before.end() ? known->second.path.wire : applied_.homes.at(index).link;
+        known != memory_.end() ? known->second.path.wire : applied_.homes[index].link;
     if (from != home.path.wire) {
       moves_.push_back({index, from, home.path.wire, CauseOf(index, from, home.path.wire)});
     }
   }
-  for (const HomeIndex index : *flipped) {
-    applied_.homes[index].path = datapath_->ReadPath(index);
-    retry_ = MonotonicNow();  // SyncPaths() takes it up
-  }
+  memory_ = std::move(next);
 }
 
 void Engine::ReadMulticast() {

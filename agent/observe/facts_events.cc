@@ -193,7 +193,7 @@ void DecodeRoutes(const nlmsghdr& message, std::vector<KernelEvent>& events) {
   for (const RouteFact& route : ParseRoutes(message)) {
     // One that is left out may still take the place of one that isn't.
     if (!IsWatchedRoute(route) && !(replaces && route.table == RT_TABLE_MAIN)) {
-      return;
+      continue;
     }
     if (message.nlmsg_type == RTM_NEWROUTE) {
       // Only the first hop of several clears away what was there.
