@@ -1,9 +1,13 @@
 // A lab with the real agent on its server.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -49,6 +53,29 @@ class AgentLab : public ::testing::Test {
     ASSERT_OK(lab().PlugCable(nic));
     ASSERT_OK(agent().AwaitWire(Address(nic, AF_INET).ToString(), LabPlan::Nic(nic)))
         << agent().Log();
+  }
+
+  // Appends four streams of the first NIC's addresses to `streams`: out and in, IPv4 and IPv6.
+  // Packets a second.
+  void StartStreams(std::vector<Stream>& streams, double rate = 1000) {
+    for (const bool out : {true, false}) {
+      for (const int family : {AF_INET, AF_INET6}) {
+        StreamOptions options{.destination = out ? ClientAddress(family) : Address(0, family),
+                              .rate = rate};
+        if (out) {
+          options.source = Address(0, family);
+        }
+        auto stream = Stream::Start(out ? lab().server() : lab().client(),
+                                    out ? lab().client() : lab().server(), options);
+        ASSERT_OK(stream);
+        streams.push_back(*std::move(stream));
+      }
+    }
+  }
+  static void AwaitReceived(std::vector<Stream>& streams, uint64_t packets) {
+    for (Stream& stream : streams) {
+      ASSERT_OK(stream.AwaitReceived(packets, absl::Seconds(20)));
+    }
   }
 
   Lab& lab() { return *lab_; }

@@ -54,26 +54,11 @@ TEST_P(CablePull, LosesAtMostOnePacketOfTheHostAndFiveMillisecondsOfThePeerInThe
   std::vector<Series> all = {{"out IPv4"}, {"out IPv6"}, {"in IPv4"}, {"in IPv6"}};
   for (int pull = 0; pull < kPulls; ++pull) {
     std::vector<Stream> streams;
-    for (const bool out : {true, false}) {
-      for (const int family : {AF_INET, AF_INET6}) {
-        StreamOptions options{.destination = out ? ClientAddress(family) : Address(0, family)};
-        if (out) {
-          options.source = Address(0, family);
-        }
-        auto stream = Stream::Start(out ? lab().server() : lab().client(),
-                                    out ? lab().client() : lab().server(), options);
-        ASSERT_OK(stream);
-        streams.push_back(*std::move(stream));
-      }
-    }
-    for (Stream& stream : streams) {
-      ASSERT_OK(stream.AwaitReceived(100, absl::Seconds(10)));
-    }
+    ASSERT_NO_FATAL_FAILURE(StartStreams(streams));
+    ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 100));
     // Nothing but the streams watches: on two cores a busy test would be the outage.
     ASSERT_OK(lab().PullCable(0));
-    for (Stream& stream : streams) {
-      ASSERT_OK(stream.AwaitReceived(150, absl::Seconds(10)));
-    }
+    ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 150));
     for (size_t i = 0; i < streams.size(); ++i) {
       const StreamResult result = streams[i].Finish(absl::Milliseconds(100));
       all[i].lost.push_back(static_cast<double>(result.lost));
@@ -98,24 +83,11 @@ TEST_P(CablePull, FailbackLosesNothing) {
   ASSERT_NO_FATAL_FAILURE(Build(GroupKeys(GetParam(), "200ms")));
   ASSERT_NO_FATAL_FAILURE(PullAndAwait(0, "eth1"));
   std::vector<Stream> streams;
-  for (const bool out : {true, false}) {
-    for (const int family : {AF_INET, AF_INET6}) {
-      StreamOptions options{.destination = out ? ClientAddress(family) : Address(0, family)};
-      if (out) {
-        options.source = Address(0, family);
-      }
-      auto stream = Stream::Start(out ? lab().server() : lab().client(),
-                                  out ? lab().client() : lab().server(), options);
-      ASSERT_OK(stream);
-      streams.push_back(*std::move(stream));
-    }
-  }
-  for (Stream& stream : streams) {
-    ASSERT_OK(stream.AwaitReceived(100, absl::Seconds(10)));
-  }
+  ASSERT_NO_FATAL_FAILURE(StartStreams(streams));
+  ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 100));
   ASSERT_NO_FATAL_FAILURE(PlugAndAwait(0));
+  ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 1000));
   for (Stream& stream : streams) {
-    ASSERT_OK(stream.AwaitReceived(1000, absl::Seconds(20)));
     const StreamResult result = stream.Finish();
     EXPECT_EQ(result.lost, 0U) << result.ToString();
   }

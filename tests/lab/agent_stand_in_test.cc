@@ -50,19 +50,7 @@ TEST_P(StandIn, ServesAMinuteWithoutLossUnderStrictRpFilterFirewallRulesAndMasqu
   ASSERT_NO_FATAL_FAILURE(PullAndAwait(0, "eth1"));
   // What was on the cable is gone; from here on nothing may be.
   std::vector<Stream> streams;
-  for (const bool out : {true, false}) {
-    for (const int family : {AF_INET, AF_INET6}) {
-      StreamOptions options{.destination = out ? ClientAddress(family) : Address(0, family),
-                            .rate = 200};
-      if (out) {
-        options.source = Address(0, family);
-      }
-      auto stream = Stream::Start(out ? lab().server() : lab().client(),
-                                  out ? lab().client() : lab().server(), options);
-      ASSERT_OK(stream);
-      streams.push_back(*std::move(stream));
-    }
-  }
+  ASSERT_NO_FATAL_FAILURE(StartStreams(streams, 200));
   // The first is the clock: 62 s, in steps.
   for (int step = 0; step < 31; ++step) {
     ASSERT_OK(streams.front().AwaitSent(400));

@@ -10,26 +10,11 @@ namespace {
 
 class Survival : public AgentLab {
  protected:
-  void StartStreams() {
-    for (const bool out : {true, false}) {
-      for (const int family : {AF_INET, AF_INET6}) {
-        StreamOptions options{.destination = out ? ClientAddress(family) : Address(0, family)};
-        if (out) {
-          options.source = Address(0, family);
-        }
-        auto stream = Stream::Start(out ? lab().server() : lab().client(),
-                                    out ? lab().client() : lab().server(), options);
-        ASSERT_OK(stream);
-        streams_.push_back(*std::move(stream));
-      }
-    }
+  void StartAll() {
+    ASSERT_NO_FATAL_FAILURE(StartStreams(streams_));
     Continue();
   }
-  void Continue() {
-    for (Stream& stream : streams_) {
-      ASSERT_OK(stream.AwaitReceived(100, absl::Seconds(10)));
-    }
-  }
+  void Continue() { AwaitReceived(streams_, 100); }
   void ExpectNoLoss() {
     for (Stream& stream : streams_) {
       const StreamResult result = stream.Finish();
@@ -42,7 +27,7 @@ class Survival : public AgentLab {
 
 TEST_F(Survival, KillAndStartAgainLosesNoPacket) {
   ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));
-  ASSERT_NO_FATAL_FAILURE(StartStreams());
+  ASSERT_NO_FATAL_FAILURE(StartAll());
   for (int round = 0; round < 5; ++round) {
     ASSERT_OK(agent().Kill());
     ASSERT_NO_FATAL_FAILURE(Continue());
@@ -55,7 +40,7 @@ TEST_F(Survival, KillAndStartAgainLosesNoPacket) {
 TEST_F(Survival, AStandInOutlivesTheAgentAndIsAdoptedByTheNext) {
   ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow", "never")));
   ASSERT_NO_FATAL_FAILURE(PullAndAwait(0, "eth1"));
-  ASSERT_NO_FATAL_FAILURE(StartStreams());
+  ASSERT_NO_FATAL_FAILURE(StartAll());
   ASSERT_OK(agent().Kill());
   ASSERT_NO_FATAL_FAILURE(Continue());
   ASSERT_OK(agent().StartDaemon());
@@ -91,7 +76,7 @@ TEST_F(Survival, AHomeThatIsDeadAtTheStartIsAnnouncedFromItsStandIn) {
 // No agent at all: the first packet finds the dead wire and flips it.
 TEST_F(Survival, TheKernelFailsOverWhileNoAgentRuns) {
   ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));
-  ASSERT_NO_FATAL_FAILURE(StartStreams());
+  ASSERT_NO_FATAL_FAILURE(StartAll());
   ASSERT_OK(agent().Kill());
   ASSERT_OK(lab().PullCable(0));
   ASSERT_NO_FATAL_FAILURE(Continue());

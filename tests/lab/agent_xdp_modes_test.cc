@@ -3,6 +3,7 @@
 
 #include "tests/lab/agent_fixture.h"
 #include "tests/lib/arp_probe.h"
+#include "tests/lib/await.h"
 
 namespace stronghost::lab {
 namespace {
@@ -33,32 +34,6 @@ class XdpModes : public AgentLab, public ::testing::WithParamInterface<Setting> 
       }
     }
   }
-
-  // Out and in, IPv4 and IPv6, of the first NIC's addresses.
-  void StartStreams() {
-    streams_.clear();
-    for (const bool out : {true, false}) {
-      for (const int family : {AF_INET, AF_INET6}) {
-        StreamOptions options{.destination = out ? ClientAddress(family) : Address(0, family),
-                              .rate = 500};
-        if (out) {
-          options.source = Address(0, family);
-        }
-        auto stream = Stream::Start(out ? lab().server() : lab().client(),
-                                    out ? lab().client() : lab().server(), options);
-        ASSERT_OK(stream);
-        streams_.push_back(*std::move(stream));
-      }
-    }
-    AwaitStreams(50);
-  }
-  void AwaitStreams(uint64_t packets) {
-    for (Stream& stream : streams_) {
-      ASSERT_OK(stream.AwaitReceived(packets, absl::Seconds(10)));
-    }
-  }
-
-  std::vector<Stream> streams_;
 };
 
 INSTANTIATE_TEST_SUITE_P(, XdpModes,
@@ -87,11 +62,13 @@ TEST_P(XdpModes, KeepTheSpeakerAndTheTrafficThroughAPulledCable) {
   }
   ExpectOneSpeaker({0, 1});
 
-  ASSERT_NO_FATAL_FAILURE(StartStreams());
+  std::vector<Stream> streams;
+  ASSERT_NO_FATAL_FAILURE(StartStreams(streams, 500));
+  ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 50));
   ASSERT_OK(lab().PullCable(0));
-  ASSERT_NO_FATAL_FAILURE(AwaitStreams(150));
-  for (size_t i = 0; i < streams_.size(); ++i) {
-    const StreamResult result = streams_[i].Finish();
+  ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 150));
+  for (size_t i = 0; i < streams.size(); ++i) {
+    const StreamResult result = streams[i].Finish();
     // The host's own first packet moves the wire. What is under way to the host when the cable goes
     // is lost, until the switch knows: on a busy machine more than in the median.
     EXPECT_LE(result.lost, i < 2 ? 1U : 25U) << result.ToString();
@@ -99,14 +76,36 @@ TEST_P(XdpModes, KeepTheSpeakerAndTheTrafficThroughAPulledCable) {
   ASSERT_OK(agent().AwaitWire(Address(0, AF_INET).ToString(), "eth1"));
   ExpectOneSpeaker({1, 1});
 
-  ASSERT_NO_FATAL_FAILURE(StartStreams());
+  streams.clear();
+  ASSERT_NO_FATAL_FAILURE(StartStreams(streams, 500));
+  ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 50));
   ASSERT_NO_FATAL_FAILURE(PlugAndAwait(0));
-  ASSERT_NO_FATAL_FAILURE(AwaitStreams(150));
-  for (Stream& stream : streams_) {
+  ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 150));
+  for (Stream& stream : streams) {
     const StreamResult result = stream.Finish();
     EXPECT_EQ(result.lost, 0U) << result.ToString();
   }
   ExpectOneSpeaker({0, 1});
+}
+
+// A reload puts another mode into force on the NICs that are attached already.
+TEST_F(AgentLab, AReloadChangesTheXdpModeInPlace) {
+  const auto keys = [](const std::string& xdp) {
+    return absl::StrCat(GroupKeys("follow"), "xdp = \"", xdp, "\"\n");
+  };
+  ASSERT_NO_FATAL_FAILURE(Build(keys("native")));
+  for (const std::string& xdp :
+       {std::string("off"), std::string("generic"), std::string("native")}) {
+    ASSERT_OK(agent().WriteConfig({.groups = GroupToml({"eth0", "eth1"}, keys(xdp))}));
+    ASSERT_OK(agent().process().Kill(SIGHUP));
+    EXPECT_OK(Await(absl::Seconds(10), [&] {
+      const auto status = agent().Status();
+      return status.ok() && status->at("groups").at(0).at("nics").at(0).at("xdp") == xdp;
+    })) << agent().Log();
+    const auto link = lab().server().Check({"ip", "-d", "link", "show", "eth0"});
+    ASSERT_OK(link);
+    EXPECT_EQ(link->find("prog/xdp") != std::string::npos, xdp != "off") << *link;
+  }
 }
 
 }  // namespace

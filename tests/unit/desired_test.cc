@@ -171,6 +171,27 @@ TEST(DesiredKernel, AnAddressWithAGatewayOfItsOwnHasATableOfItsOwn) {
   }
 }
 
+TEST(DesiredKernel, AGatewaysTableKeepsItsNumberWhileAnotherNicIsMissing) {
+  DecideWorld world(2);
+  world.AddAddress(1, "198.51.100.2/24");
+  const IpAddress own = *IpAddress::Parse("198.51.100.253");
+  world.config.groups[0].addresses = {
+      {.ip = *IpPrefix::Parse("198.51.100.1/24"), .home = "n0", .gateway = own},
+      {.ip = *IpPrefix::Parse("198.51.100.2/24"), .home = "n1", .gateway = own}};
+  const auto table_of_second = [&] {
+    for (const RuleFact& rule : world.Decide().kernel.rules) {
+      if (rule.priority == kRulePriorityHome &&
+          rule.from->address == *IpAddress::Parse("198.51.100.2")) {
+        return rule.table;
+      }
+    }
+    return 0U;
+  };
+  EXPECT_EQ(table_of_second(), kGatewayTableBase + 1);
+  world.facts.links.erase(DecideWorld::Link(0));
+  EXPECT_EQ(table_of_second(), kGatewayTableBase + 1);
+}
+
 TEST(DesiredKernel, WithoutConfiguredGatewaysTheMainTablesDefaultOfTheHomeIsTaken) {
   DecideWorld world(2);
   world.AddAddress(0, "198.51.100.1/24");
