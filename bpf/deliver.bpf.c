@@ -32,22 +32,22 @@ static __always_inline bool guarded(const struct sh_nic *nic, const struct __sk_
 		skb->protocol == bpf_htons(ETH_P_ARP));
 }
 
-static __always_inline int deliver_to(struct __sk_buff *skb, const struct sh_nic *nic, __u32 index,
-				      enum sh_verdict verdict)
+static __noinline int deliver_to(struct __sk_buff *skb, __u32 index, __u32 here,
+				 enum sh_verdict verdict)
 {
 	struct sh_home *home = home_at(index);
 
 	if (!home || !rewrite_destination(skb, home))
-		return end(skb, nic->home, SH_IN_ERROR, SH_DROP);
+		return end(skb, here, SH_IN_ERROR, SH_DROP);
 	set_mark(skb, MARK_IN, index, 0);
-	return end(skb, nic->home, verdict, bpf_redirect(home->ifindex, BPF_F_INGRESS));
+	return end(skb, here, verdict, bpf_redirect(home->ifindex, BPF_F_INGRESS));
 }
 
 /*
  * Broadcast and multicast that nobody owns (router advertisements, membership queries, subnet
  * broadcasts) reach every home that this NIC carries.
  */
-static __always_inline void clone_into_homes(struct __sk_buff *skb, __u32 start)
+static __noinline int clone_into_homes(struct __sk_buff *skb, __u32 start)
 {
 	__u32 index = start, ifindex = skb->ifindex, i;
 	struct sh_home *home;
@@ -66,19 +66,54 @@ static __always_inline void clone_into_homes(struct __sk_buff *skb, __u32 start)
 	}
 	/* The original goes on here: nobody may see the mark. */
 	clear_mark(skb);
+	return 0;
 }
 
-SEC("tc")
-int sh_deliver(struct __sk_buff *skb)
+struct plain {
+	__u32 home; /* index: who owns the destination */
+	__u32 here; /* index: the NIC that the packet is on */
+};
+
+/*
+ * What most packets are: unicast of IPv4 or IPv6, and no ND, for an address that this NIC speaks
+ * for, under its own MAC or the home's. One look-up tells; the rule is that of decide_ingress().
+ */
+static __always_inline bool plain_unicast(const struct __sk_buff *skb, struct plain *plain)
 {
-	struct mark mark = take_mark(skb, MARK_IN);
+	const void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
+	const struct ethhdr *eth = data;
+	const struct sh_home *home, *here;
+	struct sh_address_key target;
+	enum kind kind = plain_kind_of(data, data_end);
+
+	if (kind == KIND_IPV4 && data + IPV4_END <= data_end)
+		key_from_ipv4(&target, ((const struct iphdr *)(data + ETH_LEN))->daddr);
+	else if (kind == KIND_IPV6 && data + IPV6_END <= data_end)
+		key_from_ipv6(&target, &((const struct ipv6hdr *)(data + ETH_LEN))->daddr);
+	else
+		return false;
+	plain->home = owner_of(&target);
+	home = home_at(plain->home);
+	if (!plain->home || !home || path_of(home).wire != skb->ifindex)
+		return false;
+	if (likely(home->ifindex == skb->ifindex)) {
+		plain->here = plain->home;
+		return same_mac(eth->h_dest, home->mac.bytes);
+	}
+	plain->here = member_on(plain->home, skb->ifindex);
+	here = home_at(plain->here);
+	return plain->here && here &&
+	       (same_mac(eth->h_dest, home->mac.bytes) || same_mac(eth->h_dest, here->mac.bytes));
+}
+
+/* Every other frame, and all where native XDP guards. */
+static __noinline int decide(struct __sk_buff *skb)
+{
 	struct sh_nic *nic = nic_of(skb->ifindex);
 	struct ingress in = {};
 
 	if (!nic)
 		return end(skb, SH_HOME_NONE, SH_NOT_MANAGED, SH_PASS);
-	if (mark.home)
-		return end(skb, nic->home, SH_IN_HOME, SH_PASS);
 	if (in_vlan(skb))
 		return end(skb, nic->home, SH_IN_UNTOUCHED, SH_PASS);
 	if (guarded(nic, skb) && !carries_others(nic->home, skb->ifindex))
@@ -91,8 +126,24 @@ int sh_deliver(struct __sk_buff *skb)
 	if (is_drop(in.verdict))
 		return end(skb, nic->home, in.verdict, SH_DROP);
 	if (in.verdict == SH_IN_DELIVER || (in.verdict == SH_IN_LINGER && in.home != nic->home))
-		return deliver_to(skb, nic, in.home, in.verdict);
+		return deliver_to(skb, in.home, nic->home, in.verdict);
 	return end(skb, nic->home, in.verdict, SH_PASS);
+}
+
+SEC("tc")
+int sh_deliver(struct __sk_buff *skb)
+{
+	struct plain plain;
+
+	if (has_mark(skb, MARK_IN)) {
+		clear_mark(skb);
+		return end(skb, home_of_nic(skb->ifindex), SH_IN_HOME, SH_PASS);
+	}
+	if (skb->vlan_present || !plain_unicast(skb, &plain))
+		return decide(skb);
+	if (likely(plain.home == plain.here))
+		return end(skb, plain.here, SH_IN_PASS, SH_PASS);
+	return deliver_to(skb, plain.home, plain.here, SH_IN_DELIVER);
 }
 
 char _license[] SEC("license") = "GPL";

@@ -19,78 +19,102 @@ static __always_inline __u32 wire_now(struct __sk_buff *skb, struct sh_home *hom
 {
 	__u32 wire = path_of(home).wire;
 
-	if (wire == skb->ifindex && carrier_lost(skb))
-		wire = flip(home, index, skb->ifindex);
+	if (wire != skb->ifindex)
+		return wire;
+	if (unlikely(carrier_lost(skb)))
+		return flip(home, index, skb->ifindex);
+	if (sh_can_read_carrier && READ_ONCE(home->quiet))
+		WRITE_ONCE(home->quiet, 0);
 	return wire;
 }
 
 static __always_inline enum sh_verdict pass_verdict(struct __sk_buff *skb, enum sh_verdict good)
 {
-	return carrier_lost(skb) ? SH_OUT_NO_WIRE : good;
+	return unlikely(carrier_lost(skb)) ? SH_OUT_NO_WIRE : good;
 }
 
-static __always_inline int meet_again(struct __sk_buff *skb, const struct mark *mark)
+/*
+ * A frame that steer handed to this NIC. Not inline, like all that follows but the way of a packet
+ * that leaves as routing wanted.
+ */
+static __noinline int meet_again(struct __sk_buff *skb)
 {
-	struct sh_nic *nic = nic_of(skb->ifindex);
-	struct sh_home *home = home_at(mark->home);
-	__u32 nic_home = nic ? nic->home : SH_HOME_NONE;
-	__u32 wire;
+	struct mark mark = take_mark(skb);
+	__u32 here = member_on(mark.home, skb->ifindex), wire;
+	struct sh_home *home = home_at(mark.home), *here_home;
 
-	if (!home)
-		return end(skb, nic_home, SH_NOT_MANAGED, SH_PASS);
-	wire = wire_now(skb, home, mark->home);
-	if (wire == skb->ifindex || !wire || mark->hops >= MARK_HOPS_MAX)
-		return end(skb, nic_home, pass_verdict(skb, SH_OUT_CARRIED), SH_PASS);
-	if (!rewrite_source(skb, home, nic, wire))
-		return end(skb, nic_home, SH_OUT_ERROR, SH_DROP);
-	set_mark(skb, MARK_OUT, mark->home, mark->hops + 1);
-	return end(skb, nic_home, SH_OUT_CARRIED, bpf_redirect(wire, 0));
+	if (unlikely(!here))
+		here = home_of_nic(skb->ifindex);
+	here_home = home_at(here);
+	if (!home || !here_home)
+		return end(skb, here, SH_NOT_MANAGED, SH_PASS);
+	wire = wire_now(skb, home, mark.home);
+	if (wire == skb->ifindex || !wire || mark.hops >= MARK_HOPS_MAX)
+		return end(skb, here, pass_verdict(skb, SH_OUT_CARRIED), SH_PASS);
+	if (!rewrite_source(skb, home, mark.home, here_home, wire))
+		return end(skb, here, SH_OUT_ERROR, SH_DROP);
+	set_mark(skb, MARK_OUT, mark.home, mark.hops + 1);
+	return end(skb, here, SH_OUT_CARRIED, bpf_redirect(wire, 0));
 }
 
-static __always_inline int send_by_wire(struct __sk_buff *skb, const struct egress *out,
-					struct sh_home *home, __u32 index, __u32 wire)
+/*
+ * Another segment: this frame's destination MAC is a neighbour's here, not there. The kernel
+ * resolves the next hop anew, by the rules of the source address.
+ */
+static __noinline int send_to_other_group(struct __sk_buff *skb, const struct sh_home *home,
+					  __u32 index, __u32 wire, bool routed)
 {
 	struct sh_nic *nic = nic_of(skb->ifindex);
 	struct sh_home *here = home_at(nic ? nic->home : SH_HOME_NONE);
 
 	if (!nic || !here)
 		return end(skb, SH_HOME_NONE, SH_NOT_MANAGED, SH_PASS);
-	/*
-	 * Another segment: this frame's destination MAC is a neighbour's here, not there. The
-	 * kernel resolves the next hop anew, by the rules of the source address.
-	 */
-	if (home->group != here->group && out->routed)
+	if (routed)
 		return end(skb, nic->home, SH_OUT_OTHER_GROUP,
 			   bpf_redirect_neigh(home->ifindex, NULL, 0, 0));
-	if (!rewrite_source(skb, home, nic, wire))
+	if (!rewrite_source(skb, home, index, here, wire))
 		return end(skb, nic->home, SH_OUT_ERROR, SH_DROP);
 	set_mark(skb, MARK_OUT, index, 1);
-	return end(skb, nic->home, home->ifindex == skb->ifindex ? SH_OUT_STAND_IN : SH_OUT_STEER,
+	return end(skb, nic->home, SH_OUT_STEER, bpf_redirect(wire, 0));
+}
+
+static __noinline int send_by_wire(struct __sk_buff *skb, const struct sh_home *home, __u32 index,
+				   __u32 wire, bool routed)
+{
+	__u32 here = home->ifindex == skb->ifindex ? index : member_on(index, skb->ifindex);
+	struct sh_home *here_home = home_at(here);
+
+	if (!here || !here_home)
+		return send_to_other_group(skb, home, index, wire, routed);
+	if (!rewrite_source(skb, home, index, here_home, wire))
+		return end(skb, here, SH_OUT_ERROR, SH_DROP);
+	set_mark(skb, MARK_OUT, index, 1);
+	return end(skb, here, here == index ? SH_OUT_STAND_IN : SH_OUT_STEER,
 		   bpf_redirect(wire, 0));
 }
 
 SEC("tc")
 int sh_steer(struct __sk_buff *skb)
 {
-	struct mark mark = take_mark(skb, MARK_OUT);
 	struct egress out = {};
 	struct sh_home *home;
-	__u32 index, nic_home, wire;
+	__u32 index, wire;
 
-	if (mark.home)
-		return meet_again(skb, &mark);
+	if (has_mark(skb, MARK_OUT))
+		return meet_again(skb);
 	read_egress(skb, &out);
-	if (out.verdict)
+	if (unlikely(out.verdict))
 		return end(skb, home_of_nic(skb->ifindex), out.verdict, SH_PASS);
 	index = home_of_egress(skb, &out);
 	home = home_at(index);
-	if (!home || !home->ifindex || index == SH_HOME_NONE)
+	if (unlikely(!home || !home->ifindex || index == SH_HOME_NONE))
 		return end(skb, SH_HOME_NONE, SH_NOT_MANAGED, SH_PASS);
 	wire = wire_now(skb, home, index);
 	if (wire && wire != skb->ifindex)
-		return send_by_wire(skb, &out, home, index, wire);
-	nic_home = home->ifindex == skb->ifindex ? index : home_of_nic(skb->ifindex);
-	return end(skb, nic_home, pass_verdict(skb, SH_OUT_PASS), SH_PASS);
+		return send_by_wire(skb, home, index, wire, out.routed);
+	if (unlikely(home->ifindex != skb->ifindex))
+		index = home_of_nic(skb->ifindex);
+	return end(skb, index, pass_verdict(skb, SH_OUT_PASS), SH_PASS);
 }
 
 char _license[] SEC("license") = "GPL";

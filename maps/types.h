@@ -34,9 +34,10 @@
 /* A home's index in sh_homes; 0 is "none". */
 #define SH_HOME_NONE 0
 
+/* Aligned, so that the programs compare it by words. */
 struct sh_mac {
 	__u8 bytes[6];
-};
+} __attribute__((aligned(2)));
 SH_ASSERT_SIZE(struct sh_mac, 6);
 
 /* IPv6, or IPv4 as v4-mapped (::ffff:a.b.c.d); network order. The union makes it word-aligned. */

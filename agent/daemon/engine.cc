@@ -164,14 +164,24 @@ absl::Status Engine::OnBpfEvents() {
 }
 
 void Engine::OnPoll() {
-  const absl::StatusOr<std::vector<CarrierSample>> samples = poller_->Poll();
+  const absl::Time now = MonotonicNow();
+  // What packets have just shown to be as it was need not be asked for.
+  std::vector<IfIndex> known;
+  bool changed = false;
+  for (const auto& [index, home] : memory_) {
+    changed |= datapath_->ReadPath(index).wire != home.path.wire;
+    const auto wire = facts_.links.find(datapath_->TakeProof(index));
+    if (wire != facts_.links.end() && wire->second.carrier && wire->second.admin_up) {
+      known.push_back(wire->first);
+      last_alive_[wire->first] = now;
+    }
+  }
+  const absl::StatusOr<std::vector<CarrierSample>> samples = poller_->Poll(known);
   if (!samples.ok()) {
     Problem("poll the carrier", samples.status());
   } else {
     ClearProblem("poll the carrier");
   }
-  const absl::Time now = MonotonicNow();
-  bool changed = false;
   for (const CarrierSample& sample : samples.value_or(std::vector<CarrierSample>())) {
     if (!sample.exists) {
       continue;  // rtnetlink tells in time that a link is gone
@@ -186,9 +196,6 @@ void Engine::OnPoll() {
       it->second.admin_up = sample.admin_up;
       changed = true;
     }
-  }
-  for (const auto& [index, home] : memory_) {
-    changed |= datapath_->ReadPath(index).wire != home.path.wire;
   }
   if (changed) {
     PlaceWires();

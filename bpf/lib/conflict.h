@@ -5,6 +5,7 @@
 #ifndef STRONGHOST_BPF_CONFLICT_H
 #define STRONGHOST_BPF_CONFLICT_H
 
+#include "bpf/lib/link_local.h"
 #include "bpf/lib/maps.h"
 #include "bpf/lib/packet.h"
 #include "bpf/lib/ring.h"
@@ -40,13 +41,11 @@ static __always_inline void report_conflict(const struct claim *claim, __u32 ind
 	bpf_ringbuf_submit(event, 0);
 }
 
-static __always_inline void watch_for_conflict(struct claim *claim, __u32 nic_home, __u32 ifindex)
+static __noinline int watch_for_conflict(struct claim *claim, __u32 nic_home, __u32 ifindex)
 {
 	struct sh_home *home;
 	__u32 owner;
 
-	if (!claim->made)
-		return;
 	if (is_link_local(&claim->key.ip)) {
 		/* A member's link-local address that another host uses too. */
 		owner = owner_of_link_local(&claim->key, nic_home, SH_HOME_NONE, ifindex);
@@ -56,6 +55,7 @@ static __always_inline void watch_for_conflict(struct claim *claim, __u32 nic_ho
 	home = home_at(owner);
 	if (owner && home && !member_by_mac(owner, claim->mac.bytes))
 		report_conflict(claim, owner, ifindex);
+	return 0;
 }
 
 #endif

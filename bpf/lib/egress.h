@@ -5,9 +5,9 @@
 #define STRONGHOST_BPF_EGRESS_H
 
 #include "bpf/lib/account.h"
+#include "bpf/lib/flip.h"
 #include "bpf/lib/mark.h"
 #include "bpf/lib/packet.h"
-#include "bpf/lib/wire.h"
 
 struct egress {
 	enum sh_verdict verdict; /* set: the frame ends here, untouched */
@@ -18,17 +18,10 @@ struct egress {
 	struct sh_address_key source;
 };
 
-static __always_inline __u32 home_of_nic(__u32 ifindex)
-{
-	struct sh_nic *nic = nic_of(ifindex);
-
-	return nic ? nic->home : SH_HOME_NONE;
-}
-
 static __always_inline void read_ipv4(struct egress *out, const struct ethhdr *eth,
 				      const struct iphdr *ip)
 {
-	key_from_ipv4(&out->source, &ip->saddr);
+	key_from_ipv4(&out->source, ip->saddr);
 	/* 224.0.0.0/24 and the limited broadcast never cross a router: the NIC was meant. */
 	out->of_nic = (ip->daddr & bpf_htonl(0xffffff00)) == bpf_htonl(0xe0000000) ||
 		      ip->daddr == bpf_htonl(0xffffffff) || ip->protocol == IPPROTO_IGMP;
@@ -57,19 +50,16 @@ static __always_inline void read_ipv6(struct egress *out, const struct ethhdr *e
  */
 static __always_inline void read_arp(struct egress *out, const struct arp_packet *arp)
 {
-	key_from_ipv4(&out->source, arp->spa);
+	key_from_ipv4(&out->source, arp_ip(arp->spa));
 	out->resolves = arp->operation == bpf_htons(ARPOP_REQUEST) &&
 			__builtin_memcmp(arp->spa, arp->tpa, 4) != 0;
 }
 
-static __always_inline void read_egress(struct __sk_buff *skb, struct egress *out)
+/* All that is no plain IP packet with its headers linear. */
+static __noinline int read_rare(struct __sk_buff *skb, struct egress *out)
 {
 	void *data, *data_end;
 
-	if (skb->vlan_present) {
-		out->verdict = SH_OUT_UNTOUCHED;
-		return;
-	}
 	pull_headers(skb);
 	data = (void *)(long)skb->data;
 	data_end = (void *)(long)skb->data_end;
@@ -84,6 +74,24 @@ static __always_inline void read_egress(struct __sk_buff *skb, struct egress *ou
 		read_arp(out, data + ETH_LEN);
 	else if (data + IPV6_END <= data_end)
 		read_ipv6(out, data, data + ETH_LEN, skb->ifindex);
+	return 0;
+}
+
+static __always_inline void read_egress(struct __sk_buff *skb, struct egress *out)
+{
+	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
+
+	if (unlikely(skb->vlan_present)) {
+		out->verdict = SH_OUT_UNTOUCHED;
+		return;
+	}
+	out->kind = plain_kind_of(data, data_end);
+	if (out->kind == KIND_IPV4 && data + IPV4_END <= data_end)
+		read_ipv4(out, data, data + ETH_LEN);
+	else if (out->kind == KIND_IPV6 && data + IPV6_END <= data_end)
+		read_ipv6(out, data, data + ETH_LEN, skb->ifindex);
+	else
+		read_rare(skb, out);
 }
 
 static __always_inline __u32 owner_by_prefix(const struct sh_ip *ip)
@@ -98,27 +106,37 @@ static __always_inline __u32 owner_by_prefix(const struct sh_ip *ip)
 	return address ? address->home : SH_HOME_NONE;
 }
 
-/* home(packet) of the design, section 3, on the way out. May clear the sender of an ARP request. */
-static __always_inline __u32 home_of_egress(struct __sk_buff *skb, const struct egress *out)
+/* Nobody owns the source by its address: a prefix may, else the frame is of the NIC it is on. */
+static __noinline __u32 home_of_stranger(struct __sk_buff *skb, const struct egress *out)
+{
+	__u32 owner = out->kind == KIND_ARP ? SH_HOME_NONE : owner_by_prefix(&out->source.ip);
+
+	return owner ? owner : home_of_nic(skb->ifindex);
+}
+
+/* Whose ARP request it is that resolves a neighbour; may clear its sender. */
+static __noinline __u32 home_of_request(struct __sk_buff *skb, __u32 owner)
 {
 	const __u32 nobody = 0;
-	__u32 owner, nic_home;
+	__u32 nic_home = home_of_nic(skb->ifindex);
 
-	if (out->of_nic)
+	if (!nic_home || nic_home == owner)
+		return owner;
+	bpf_skb_store_bytes(skb, ETH_LEN + offsetof(struct arp_packet, spa), &nobody, 4, 0);
+	return nic_home;
+}
+
+/* home(packet) of the design, section 3, on the way out. */
+static __always_inline __u32 home_of_egress(struct __sk_buff *skb, const struct egress *out)
+{
+	__u32 owner;
+
+	if (unlikely(out->of_nic))
 		return home_of_nic(skb->ifindex);
 	owner = owner_of(&out->source);
-	if (!owner && out->kind != KIND_ARP)
-		owner = owner_by_prefix(&out->source.ip);
-	if (!owner)
-		return home_of_nic(skb->ifindex);
-	if (!out->resolves)
-		return owner;
-	nic_home = home_of_nic(skb->ifindex);
-	if (nic_home && nic_home != owner) {
-		bpf_skb_store_bytes(skb, ETH_LEN + offsetof(struct arp_packet, spa), &nobody, 4, 0);
-		return nic_home;
-	}
-	return owner;
+	if (unlikely(!owner))
+		return home_of_stranger(skb, out);
+	return unlikely(out->resolves) ? home_of_request(skb, owner) : owner;
 }
 
 #endif

@@ -31,8 +31,8 @@ struct ingress {
 
 static __always_inline void read_arp_in(struct ingress *in, const struct arp_packet *arp)
 {
-	key_from_ipv4(&in->target, arp->tpa);
-	key_from_ipv4(&in->claim.key, arp->spa);
+	key_from_ipv4(&in->target, arp_ip(arp->tpa));
+	key_from_ipv4(&in->claim.key, arp_ip(arp->spa));
 	in->claim.mac = arp->sha;
 	in->claim.made = true;
 	in->asks = arp->operation == bpf_htons(ARPOP_REQUEST);
@@ -64,7 +64,7 @@ static __always_inline void read_ingress(struct ingress *in, const void *data, c
 	} else if (in->kind == KIND_OTHER) {
 		in->verdict = SH_IN_UNTOUCHED;
 	} else if (in->kind == KIND_IPV4 && data + IPV4_END <= data_end) {
-		key_from_ipv4(&in->target, &ip->daddr);
+		key_from_ipv4(&in->target, ip->daddr);
 	} else if (in->kind == KIND_ARP && data + ARP_END <= data_end) {
 		read_arp_in(in, data + ETH_LEN);
 	} else if (data + IPV6_END <= data_end) {
@@ -136,7 +136,8 @@ static __always_inline void decide_ingress(struct ingress *in, const void *data,
 		in->home = member_by_mac(nic->home, eth->h_dest);
 		in->to = in->home ? TO_SIBLING : TO_OTHER;
 	}
-	watch_for_conflict(&in->claim, nic->home, ifindex);
+	if (unlikely(in->claim.made))
+		watch_for_conflict(&in->claim, nic->home, ifindex);
 	if (in->to == TO_OTHER) {
 		/* The stack sorts these out by MAC; they are none of ours. */
 		in->home = nic->home;

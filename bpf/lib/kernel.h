@@ -22,6 +22,13 @@
 #include "maps/types.h"
 
 /*
+ * A packet's way through a program meets cold caches: what most packets need lies together, in one
+ * straight line, and all else in functions of its own.
+ */
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/*
  * Other programs on the NIC go on: TC_ACT_UNSPEC of cls_bpf and TCX_NEXT are the same number.
  */
 #define SH_PASS TC_ACT_UNSPEC
@@ -45,6 +52,7 @@ extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym __weak;
  * The field stays a load of its own: the compiler may otherwise merge or widen accesses in ways
  * that the verifier of older kernels refuses.
  */
-#define READ_ONCE(x) (*(volatile typeof(x) *)&(x))
+#define READ_ONCE(x)	     (*(volatile typeof(x) *)&(x))
+#define WRITE_ONCE(x, value) (*(volatile typeof(x) *)&(x) = (value))
 
 #endif

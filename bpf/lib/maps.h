@@ -75,6 +75,14 @@ static __always_inline struct sh_nic *nic_of(__u32 ifindex)
 	return bpf_map_lookup_elem(&sh_nics, &ifindex);
 }
 
+/* Index of the home that a NIC is; SH_HOME_NONE: it is in no group. */
+static __always_inline __u32 home_of_nic(__u32 ifindex)
+{
+	struct sh_nic *nic = nic_of(ifindex);
+
+	return nic ? nic->home : SH_HOME_NONE;
+}
+
 /* Index of the home that owns an address; SH_HOME_NONE when nobody does. */
 static __always_inline __u32 owner_of(const struct sh_address_key *key)
 {

@@ -17,7 +17,7 @@
 #define MARK_HOPS_MAX 3
 
 struct mark {
-	__u32 home; /* index in sh_homes; SH_HOME_NONE: no mark */
+	__u32 home; /* index in sh_homes */
 	__u32 hops;
 };
 
@@ -39,15 +39,17 @@ static __always_inline void clear_mark(volatile struct __sk_buff *skb)
 	skb->cb[1] = 0;
 }
 
-static __always_inline struct mark take_mark(struct __sk_buff *skb, __u32 magic)
+static __always_inline bool has_mark(const struct __sk_buff *skb, __u32 magic)
 {
-	struct mark mark = {};
+	return unlikely(skb->cb[0] == magic) && skb->cb[1] == ~magic && skb->cb[2];
+}
 
-	if (skb->cb[0] == magic && skb->cb[1] == ~magic) {
-		mark.home = skb->cb[2];
-		mark.hops = skb->cb[3];
-		clear_mark(skb);
-	}
+/* Of a frame that has one. */
+static __always_inline struct mark take_mark(struct __sk_buff *skb)
+{
+	struct mark mark = {.home = skb->cb[2], .hops = skb->cb[3]};
+
+	clear_mark(skb);
 	return mark;
 }
 

@@ -57,21 +57,25 @@ struct nd_packet {
 #define IPV6_END (ETH_LEN + (__u32)sizeof(struct ipv6hdr))
 #define ND_END	 (IPV6_END + (__u32)sizeof(struct nd_packet))
 
+/* linux/if_ether.h packs its header, which costs a load for each byte. */
+static __always_inline __be16 ether_type(const void *data)
+{
+	return *(const __be16 *)(data + offsetof(struct ethhdr, h_proto));
+}
+
 /*
  * How many bytes of the frame a decision may read, as far as `data_end` lets tell: the caller pulls
  * that many into the linear part (tc) before it asks kind_of().
  */
 static __always_inline __u32 bytes_needed(const void *data, const void *data_end)
 {
-	const struct ethhdr *eth = data;
-
 	if (data + ETH_LEN > data_end)
 		return ETH_LEN;
-	if (eth->h_proto == bpf_htons(ETH_P_IP))
+	if (ether_type(data) == bpf_htons(ETH_P_IP))
 		return IPV4_END;
-	if (eth->h_proto == bpf_htons(ETH_P_ARP))
+	if (ether_type(data) == bpf_htons(ETH_P_ARP))
 		return ARP_END;
-	if (eth->h_proto == bpf_htons(ETH_P_IPV6)) {
+	if (ether_type(data) == bpf_htons(ETH_P_IPV6)) {
 		const struct ipv6hdr *ip6 = data + ETH_LEN;
 
 		if (data + IPV6_END <= data_end && ip6->nexthdr == IPPROTO_ICMPV6)
@@ -81,12 +85,8 @@ static __always_inline __u32 bytes_needed(const void *data, const void *data_end
 	return ETH_LEN;
 }
 
-/*
- * Makes the bytes linear that kind_of() and its followers read; the caller loads data and data_end
- * afterwards. Twice: only with the IPv6 header at hand is it known whether ND follows. The stack's
- * own packets have their headers linear: no pull, and no copy of a cloned one.
- */
-static __always_inline void pull_headers(struct __sk_buff *skb)
+/* Twice: only with the IPv6 header at hand is it known whether ND follows. */
+static __noinline int pull(struct __sk_buff *skb)
 {
 	__u32 i, needed;
 
@@ -97,8 +97,22 @@ static __always_inline void pull_headers(struct __sk_buff *skb)
 		if (needed > skb->len)
 			needed = skb->len;
 		if (data + needed <= data_end || bpf_skb_pull_data(skb, needed))
-			return;
+			break;
 	}
+	return 0;
+}
+
+/*
+ * Makes the bytes linear that kind_of() and its followers read; the caller loads data and data_end
+ * afterwards. The stack's own packets have their headers linear: no pull, and no copy of a cloned
+ * one.
+ */
+static __always_inline void pull_headers(struct __sk_buff *skb)
+{
+	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
+
+	if (unlikely(data + bytes_needed(data, data_end) > data_end))
+		pull(skb);
 }
 
 static __always_inline bool is_ethernet_arp(const struct arp_packet *arp)
@@ -109,13 +123,11 @@ static __always_inline bool is_ethernet_arp(const struct arp_packet *arp)
 
 static __always_inline enum kind kind_of(const void *data, const void *data_end)
 {
-	const struct ethhdr *eth = data;
-
 	if (data + ETH_LEN > data_end)
 		return KIND_SHORT;
-	if (eth->h_proto == bpf_htons(ETH_P_IP))
+	if (ether_type(data) == bpf_htons(ETH_P_IP))
 		return data + IPV4_END <= data_end ? KIND_IPV4 : KIND_SHORT;
-	if (eth->h_proto == bpf_htons(ETH_P_IPV6)) {
+	if (ether_type(data) == bpf_htons(ETH_P_IPV6)) {
 		const struct ipv6hdr *ip6 = data + ETH_LEN;
 		const struct nd_packet *nd = data + IPV6_END;
 
@@ -125,7 +137,7 @@ static __always_inline enum kind kind_of(const void *data, const void *data_end)
 			return KIND_IPV6;
 		return nd->type == ND_SOLICIT || nd->type == ND_ADVERT ? KIND_ND : KIND_IPV6;
 	}
-	if (eth->h_proto == bpf_htons(ETH_P_ARP)) {
+	if (ether_type(data) == bpf_htons(ETH_P_ARP)) {
 		if (data + ARP_END > data_end)
 			return KIND_SHORT;
 		return is_ethernet_arp(data + ETH_LEN) ? KIND_ARP : KIND_OTHER;
@@ -133,18 +145,40 @@ static __always_inline enum kind kind_of(const void *data, const void *data_end)
 	return KIND_OTHER;
 }
 
-static __always_inline void key_from_ipv4(struct sh_address_key *key, const void *bytes)
+/* KIND_IPV4 or KIND_IPV6 where that is certain at a glance; KIND_OTHER: ask kind_of(). */
+static __always_inline enum kind plain_kind_of(const void *data, const void *data_end)
+{
+	if (unlikely(data + IPV4_END > data_end))
+		return KIND_OTHER;
+	if (ether_type(data) == bpf_htons(ETH_P_IP))
+		return KIND_IPV4;
+	if (ether_type(data) != bpf_htons(ETH_P_IPV6) || data + IPV6_END > data_end ||
+	    ((const struct ipv6hdr *)(data + ETH_LEN))->nexthdr == IPPROTO_ICMPV6)
+		return KIND_OTHER;
+	return KIND_IPV6;
+}
+
+/* The addresses of an ARP packet, which lie on halves of words. */
+static __always_inline __be32 arp_ip(const __u8 *bytes)
+{
+	__be32 ip;
+
+	__builtin_memcpy(&ip, __builtin_assume_aligned(bytes, 2), 4);
+	return ip;
+}
+
+static __always_inline void key_from_ipv4(struct sh_address_key *key, __be32 ip)
 {
 	key->ip.words[0] = 0;
 	key->ip.words[1] = 0;
 	key->ip.words[2] = bpf_htonl(0xffff);
-	__builtin_memcpy(&key->ip.words[3], bytes, 4);
+	key->ip.words[3] = ip;
 	key->scope = 0;
 }
 
 static __always_inline void key_from_ipv6(struct sh_address_key *key, const void *bytes)
 {
-	__builtin_memcpy(&key->ip, bytes, 16);
+	__builtin_memcpy(&key->ip, __builtin_assume_aligned(bytes, 4), 16);
 	key->scope = 0;
 }
 
@@ -160,16 +194,12 @@ static __always_inline bool is_group_mac(const __u8 *mac)
 	return mac[0] & 1;
 }
 
+/* Both lie at even addresses, in frames as in maps. The last bytes differ most often. */
 static __always_inline bool same_mac(const __u8 *a, const __u8 *b)
 {
-	__u16 a2, b2;
-	__u32 a4, b4;
+	const __u16 *x = __builtin_assume_aligned(a, 2), *y = __builtin_assume_aligned(b, 2);
 
-	__builtin_memcpy(&a4, a, 4);
-	__builtin_memcpy(&b4, b, 4);
-	__builtin_memcpy(&a2, a + 4, 2);
-	__builtin_memcpy(&b2, b + 4, 2);
-	return a4 == b4 && a2 == b2;
+	return x[2] == y[2] && x[1] == y[1] && x[0] == y[0];
 }
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "bpf/lib/maps.h"
 #include "bpf/lib/packet.h"
+#include "bpf/lib/ring.h"
 
 #define ND_OPTION_SOURCE 1
 #define ND_OPTION_TARGET 2
@@ -64,69 +65,84 @@ static __always_inline __u32 nd_options_at(__u8 type)
 	return 0;
 }
 
-/* Kinds as in read_egress(), asked again of the bytes: only rewritten frames pay for it. */
-static __always_inline bool rewrite_payload(struct __sk_buff *skb, const struct sh_mac *old1,
-					    const struct sh_mac *old2, const struct sh_mac *mac)
+/* What the headers say of a frame of which only layer 2 is about to change. */
+struct headers {
+	__be16 protocol;
+	__u8 next_header; /* IPv6 */
+};
+
+/* ARP sender fields and ND options that name `old1` or `old2` name `mac` afterwards. */
+static __noinline bool rewrite_payload(struct __sk_buff *skb, const struct headers *headers,
+				       const struct sh_mac *old1, const struct sh_mac *old2,
+				       const struct sh_mac *mac)
 {
 	__u32 sha_offset = ETH_LEN + offsetof(struct arp_packet, sha), options;
 	struct sh_mac sha;
-	__be16 protocol;
-	__u8 next_header, type;
+	__u8 type;
 
-	if (bpf_skb_load_bytes(skb, offsetof(struct ethhdr, h_proto), &protocol, 2))
-		return false;
-	if (protocol == bpf_htons(ETH_P_ARP)) {
+	if (headers->protocol == bpf_htons(ETH_P_ARP)) {
 		if (bpf_skb_load_bytes(skb, sha_offset, &sha, sizeof(sha)))
 			return false;
 		if (!same_mac(sha.bytes, old1->bytes) && !same_mac(sha.bytes, old2->bytes))
 			return true;
 		return !bpf_skb_store_bytes(skb, sha_offset, mac, sizeof(*mac), 0);
 	}
-	if (protocol != bpf_htons(ETH_P_IPV6) ||
-	    bpf_skb_load_bytes(skb, ETH_LEN + offsetof(struct ipv6hdr, nexthdr), &next_header, 1) ||
-	    next_header != IPPROTO_ICMPV6 || bpf_skb_load_bytes(skb, IPV6_END, &type, 1))
+	if (headers->protocol != bpf_htons(ETH_P_IPV6) || headers->next_header != IPPROTO_ICMPV6 ||
+	    bpf_skb_load_bytes(skb, IPV6_END, &type, 1))
 		return true;
 	options = nd_options_at(type);
 	return !options || rewrite_nd_options(skb, options, old1, old2, mac);
 }
 
+static __always_inline bool carries_macs(const struct headers *headers)
+{
+	return headers->protocol == bpf_htons(ETH_P_ARP) ||
+	       (headers->protocol == bpf_htons(ETH_P_IPV6) &&
+		headers->next_header == IPPROTO_ICMPV6);
+}
+
 /*
- * The frame of `home` leaves `nic` for `wire`: its source MAC becomes the home's (follow) or the
- * wire's (stay), where it is the home's or this NIC's own. Macvlan children and guests keep theirs.
+ * The frame of home `index` leaves NIC `here` for `wire`: its source MAC becomes the home's
+ * (follow) or the wire's (stay), where it is the home's or this NIC's own. Macvlan children and
+ * guests keep theirs. The caller has made the headers linear.
  */
 static __always_inline bool rewrite_source(struct __sk_buff *skb, const struct sh_home *home,
-					   const struct sh_nic *nic, __u32 wire)
+					   __u32 index, const struct sh_home *here, __u32 wire)
 {
-	struct sh_mac mac = home->mac, old = home->mac, here = home->mac;
-	struct sh_nic *wire_nic;
-	struct sh_mac source;
+	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
+	struct sh_mac mac = home->mac, home_mac = home->mac, here_mac = here->mac;
+	const struct ethhdr *eth = data;
+	struct headers headers = {};
+	struct sh_home *other;
 
-	if (nic)
-		here = nic->mac;
 	if (home->flags & SH_HOME_STAY) {
-		wire_nic = nic_of(wire);
-		if (wire_nic)
-			mac = wire_nic->mac;
+		other = home_at(member_on(index, wire));
+		if (other && other->ifindex == wire)
+			mac = other->mac;
 	}
-	if (bpf_skb_load_bytes(skb, offsetof(struct ethhdr, h_source), &source, sizeof(source)))
+	if (data + ETH_LEN > data_end)
 		return false;
-	if (same_mac(source.bytes, mac.bytes))
+	if (same_mac(eth->h_source, mac.bytes) ||
+	    (!same_mac(eth->h_source, home_mac.bytes) && !same_mac(eth->h_source, here_mac.bytes)))
 		return true;
-	if (!same_mac(source.bytes, old.bytes) && !same_mac(source.bytes, here.bytes))
-		return true;
+	headers.protocol = ether_type(data);
+	if (data + IPV6_END <= data_end)
+		headers.next_header = ((const struct ipv6hdr *)(data + ETH_LEN))->nexthdr;
 	if (bpf_skb_store_bytes(skb, offsetof(struct ethhdr, h_source), &mac, sizeof(mac), 0))
 		return false;
-	return rewrite_payload(skb, &old, &here, &mac);
+	return !carries_macs(&headers) ||
+	       rewrite_payload(skb, &headers, &home_mac, &here_mac, &mac);
 }
 
 /* bpf_redirect(BPF_F_INGRESS) runs eth_type_trans() again: the home must find its own MAC. */
 static __always_inline bool rewrite_destination(struct __sk_buff *skb, const struct sh_home *home)
 {
-	struct sh_mac destination;
+	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
+	const struct ethhdr *eth = data;
 
-	if (bpf_skb_load_bytes(skb, 0, &destination, sizeof(destination)))
+	if (data + ETH_LEN > data_end)
 		return false;
-	if (is_group_mac(destination.bytes) || same_mac(destination.bytes, home->mac.bytes))
+	if (is_group_mac(eth->h_dest) || same_mac(eth->h_dest, home->mac.bytes))
 		return true;
 	return !bpf_skb_store_bytes(skb, 0, &home->mac, sizeof(home->mac), 0);
 }
