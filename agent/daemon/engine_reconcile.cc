@@ -130,7 +130,6 @@ void Engine::AttachNics() {
     const std::string topic = absl::StrCat("attach to ", member.name);
     auto report = datapath_->AttachNic({.link = member.link->index,
                                         .name = member.name,
-                                        .driver = member.link->driver,
                                         .xdp = member.group->xdp});
     if (!report.ok()) {
       Problem(topic, report.status());

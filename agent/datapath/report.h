@@ -22,7 +22,6 @@ const char* ToString(XdpKind kind);
 struct NicRequest {
   IfIndex link = IfIndex::kNone;
   std::string name;    // for messages
-  std::string driver;  // ethtool driver name; decides XdpMode::kAuto
   XdpMode xdp = XdpMode::kAuto;
 };
 

@@ -4,8 +4,6 @@
 #include <bpf/libbpf.h>
 #include <linux/if_link.h>
 
-#include <algorithm>
-#include <array>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -17,16 +15,15 @@
 namespace stronghost {
 namespace {
 
-constexpr std::array<const char*, 2> kProvenDrivers = {"veth", "virtio_net"};
-
 XdpKind Wanted(const NicRequest& nic) {
   switch (nic.xdp) {
-    case XdpMode::kAuto:
-      return XdpProven(nic.driver) ? XdpKind::kNative : XdpKind::kOff;
     case XdpMode::kNative:
       return XdpKind::kNative;
     case XdpMode::kGeneric:
       return XdpKind::kGeneric;
+    // Native XDP can take a link down for a moment, and turns off the large receive offload of
+    // virtio_net and veth; no driver is proven to be free of both.
+    case XdpMode::kAuto:
     case XdpMode::kOff:
       return XdpKind::kOff;
   }
@@ -77,10 +74,6 @@ bool NoteStrangers(const XdpPrograms& there, uint32_t own_id, std::vector<std::s
 }
 
 }  // namespace
-
-bool XdpProven(const std::string& driver) {
-  return std::find(kProvenDrivers.begin(), kProvenDrivers.end(), driver) != kProvenDrivers.end();
-}
 
 absl::StatusOr<XdpKind> AttachGuard(const PinFolder& folder, const NicRequest& nic, int guard_fd,
                                     NicMap* nics, std::vector<std::string>* notes) {

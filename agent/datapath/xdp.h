@@ -12,13 +12,10 @@
 
 namespace stronghost {
 
-// Drivers on which "auto" means native: attaching was seen to neither flap the link nor lose a
-// packet. On all others guarding is left to tc ingress.
-bool XdpProven(const std::string& driver);
-
-// Puts guard on the NIC in the mode asked for, or takes it off, and tells sh_nics in the right
-// order. What runs in that mode already is replaced in place. A mode that the driver refuses and
-// another's XDP program both end in kOff and a note: deliver guards then.
+// Puts guard on the NIC in the mode asked for ("auto" is off: docs/drivers.md says why), or takes
+// it off, and tells sh_nics in the right order. What runs in that mode already is replaced in
+// place. A mode that the driver refuses and another's XDP program both end in kOff and a note:
+// deliver guards then.
 absl::StatusOr<XdpKind> AttachGuard(const PinFolder& folder, const NicRequest& nic, int guard_fd,
                                     NicMap* nics, std::vector<std::string>* notes);
 

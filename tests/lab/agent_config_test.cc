@@ -6,6 +6,7 @@
 #include <regex>
 #include <sstream>
 
+#include "absl/strings/str_cat.h"
 #include "tests/lab/agent_fixture.h"
 
 namespace stronghost::lab {
@@ -99,13 +100,13 @@ TEST_F(AgentLab, ForeignXdpAndTcProgramsStayAndAreReported) {
   ASSERT_OK(lab_result);
   lab_ = *std::move(lab_result);
   // Any program will do: here, those of another agent on the same NIC.
-  auto first = Agent::Start(lab().server(), {.groups = GroupToml({"eth0"}, GroupKeys("follow"))});
+  const std::string keys = absl::StrCat(GroupKeys("follow"), "xdp = \"native\"\n");
+  auto first = Agent::Start(lab().server(), {.groups = GroupToml({"eth0"}, keys)});
   ASSERT_OK(first);
   ASSERT_OK(first->Kill());
   const auto before = lab().server().Check({"bpftool", "net"});
   ASSERT_OK(before);
-  auto second =
-      Agent::Start(lab().server(), {.groups = GroupToml({"eth0", "eth1"}, GroupKeys("follow"))});
+  auto second = Agent::Start(lab().server(), {.groups = GroupToml({"eth0", "eth1"}, keys)});
   ASSERT_OK(second);
   const auto status = second->Status();
   ASSERT_OK(status);

@@ -82,7 +82,7 @@ bool DatapathTest::PinFolderExists() const {
 }
 
 NicRequest DatapathTest::Nic(XdpMode xdp) const {
-  return {.link = link_, .name = "h0", .driver = "veth", .xdp = xdp};
+  return {.link = link_, .name = "h0", .xdp = xdp};
 }
 
 std::string DatapathTest::Run(const std::vector<std::string>& argv) const {

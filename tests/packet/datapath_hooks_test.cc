@@ -39,7 +39,7 @@ TEST_F(DatapathHooksTest, RestartReplacesEachProgramInPlace) {
   SKIP_WITHOUT_TCX();
   auto datapath = OpenOrDie();
   ASSERT_NE(datapath, nullptr);
-  const AttachReport first = Attach(*datapath, XdpMode::kAuto);
+  const AttachReport first = Attach(*datapath, XdpMode::kNative);
   EXPECT_EQ(first.tc, TcKind::kTcx);
   EXPECT_EQ(first.xdp, XdpKind::kNative);
   EXPECT_THAT(first.notes, IsEmpty());
@@ -53,7 +53,7 @@ TEST_F(DatapathHooksTest, RestartReplacesEachProgramInPlace) {
   datapath.reset();
   datapath = OpenOrDie();
   ASSERT_NE(datapath, nullptr);
-  Attach(*datapath, XdpMode::kAuto);
+  Attach(*datapath, XdpMode::kNative);
   for (size_t i = 0; i < kinds.size(); ++i) {
     const auto after = PinnedLink(kinds[i]);
     ASSERT_TRUE(after.has_value()) << kinds[i];
@@ -226,7 +226,7 @@ TEST_F(DatapathHooksTest, StrangersXdpProgramStaysAndIsReported) {
   const UniqueFd program = StrangersProgram(/*xdp=*/true);
   for (const uint32_t flags : {XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE}) {
     ASSERT_EQ(bpf_xdp_attach(ifindex(), program.get(), flags, nullptr), 0);
-    for (const XdpMode mode : {XdpMode::kNative, XdpMode::kGeneric, XdpMode::kAuto}) {
+    for (const XdpMode mode : {XdpMode::kNative, XdpMode::kGeneric}) {
       auto datapath = OpenOrDie();
       const AttachReport report = Attach(*datapath, mode);
       EXPECT_EQ(report.xdp, XdpKind::kOff);
@@ -251,7 +251,8 @@ TEST_F(DatapathHooksTest, XdpModeChangesAreToldToTheProgramsOfTheNic) {
   };
   for (const Step& step : {Step{XdpMode::kNative, XdpKind::kNative, SH_NIC_XDP_NATIVE},
                            Step{XdpMode::kGeneric, XdpKind::kGeneric, SH_NIC_XDP_GENERIC},
-                           Step{XdpMode::kAuto, XdpKind::kNative, SH_NIC_XDP_NATIVE},
+                           Step{XdpMode::kAuto, XdpKind::kOff, 0},
+                           Step{XdpMode::kNative, XdpKind::kNative, SH_NIC_XDP_NATIVE},
                            Step{XdpMode::kOff, XdpKind::kOff, 0},
                            Step{XdpMode::kGeneric, XdpKind::kGeneric, SH_NIC_XDP_GENERIC}}) {
     EXPECT_EQ(Attach(*datapath, step.mode).xdp, step.kind);
@@ -268,23 +269,12 @@ TEST_F(DatapathHooksTest, XdpModeChangesAreToldToTheProgramsOfTheNic) {
   EXPECT_EQ(NicEntry()->flags, others);
 }
 
-TEST_F(DatapathHooksTest, AutoLeavesUnprovenDriversToTc) {
-  auto datapath = OpenOrDie();
-  NicRequest nic = Nic(XdpMode::kAuto);
-  nic.driver = "ixgbe";
-  const auto report = datapath->AttachNic(nic);
-  ASSERT_TRUE(report.ok()) << report.status();
-  EXPECT_EQ(report->xdp, XdpKind::kOff);
-  EXPECT_EQ(XdpProgram(XdpKind::kNative), 0U);
-}
-
 TEST_F(DatapathHooksTest, RefusedNativeXdpIsReportedAndLeftToTc) {
   Run({"ip", "link", "add", "d0", "type", "bridge"});  // has no native XDP
   auto datapath = OpenOrDie();
   const auto report = datapath->AttachNic(
       {.link = IfIndex{static_cast<uint32_t>(netns_->IfIndex("d0").value_or(0))},
        .name = "d0",
-       .driver = "bridge",
        .xdp = XdpMode::kNative});
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_EQ(report->xdp, XdpKind::kOff);
