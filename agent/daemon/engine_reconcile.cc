@@ -128,9 +128,8 @@ void Engine::AttachNics() {
       continue;
     }
     const std::string topic = absl::StrCat("attach to ", member.name);
-    auto report = datapath_->AttachNic({.link = member.link->index,
-                                        .name = member.name,
-                                        .xdp = member.group->xdp});
+    auto report = datapath_->AttachNic(
+        {.link = member.link->index, .name = member.name, .xdp = member.group->xdp});
     if (!report.ok()) {
       Problem(topic, report.status());
       TryAgainLater();

@@ -43,8 +43,8 @@ class HomeSlots {
   // The home's wire, if a packet has left by it, with carrier, since the last call; else kNone.
   IfIndex TakeProof(HomeIndex index);
 
-  // Everything that maps/homes.h has of `home` but what BPF writes, the path last. A slot that another
-  // NIC had is cleared first.
+  // Everything that maps/homes.h has of `home` but what BPF writes, the path last. A slot that
+  // another NIC had is cleared first.
   absl::Status Write(const HomeState& home, WritePath path);
   // The path first.
   void Clear(HomeIndex index);

@@ -21,7 +21,7 @@ const char* ToString(XdpKind kind);
 
 struct NicRequest {
   IfIndex link = IfIndex::kNone;
-  std::string name;    // for messages
+  std::string name;  // for messages
   XdpMode xdp = XdpMode::kAuto;
 };
 
