@@ -19,12 +19,8 @@ static __always_inline __u32 wire_now(struct __sk_buff *skb, struct sh_home *hom
 {
 	__u32 wire = path_of(home).wire;
 
-	if (wire != skb->ifindex)
-		return wire;
-	if (unlikely(carrier_lost(skb)))
-		return flip(home, index, skb->ifindex);
-	if (sh_can_read_carrier && READ_ONCE(home->quiet))
-		WRITE_ONCE(home->quiet, 0);
+	if (wire == skb->ifindex && unlikely(carrier_lost(skb)))
+		wire = flip(home, index, skb->ifindex);
 	return wire;
 }
 
@@ -78,12 +74,17 @@ static __noinline int send_to_other_group(struct __sk_buff *skb, const struct sh
 	return end(skb, nic->home, SH_OUT_STEER, bpf_redirect(wire, 0));
 }
 
-static __noinline int send_by_wire(struct __sk_buff *skb, const struct sh_home *home, __u32 index,
-				   __u32 wire, bool routed)
+/* By another NIC than this one, or by this one although it has no carrier. */
+static __noinline int send_by_wire(struct __sk_buff *skb, struct sh_home *home, __u32 index,
+				   bool routed)
 {
 	__u32 here = home->ifindex == skb->ifindex ? index : member_on(index, skb->ifindex);
+	__u32 wire = wire_now(skb, home, index);
 	struct sh_home *here_home = home_at(here);
 
+	if (!wire || wire == skb->ifindex)
+		return end(skb, here ? here : home_of_nic(skb->ifindex),
+			   pass_verdict(skb, SH_OUT_PASS), SH_PASS);
 	if (!here || !here_home)
 		return send_to_other_group(skb, home, index, wire, routed);
 	if (!rewrite_source(skb, home, index, here_home, wire))
@@ -98,7 +99,7 @@ int sh_steer(struct __sk_buff *skb)
 {
 	struct egress out = {};
 	struct sh_home *home;
-	__u32 index, wire;
+	__u32 index;
 
 	if (has_mark(skb, MARK_OUT))
 		return meet_again(skb);
@@ -109,12 +110,11 @@ int sh_steer(struct __sk_buff *skb)
 	home = home_at(index);
 	if (unlikely(!home || !home->ifindex || index == SH_HOME_NONE))
 		return end(skb, SH_HOME_NONE, SH_NOT_MANAGED, SH_PASS);
-	wire = wire_now(skb, home, index);
-	if (wire && wire != skb->ifindex)
-		return send_by_wire(skb, home, index, wire, out.routed);
+	if (path_of(home).wire != skb->ifindex || unlikely(carrier_lost(skb)))
+		return send_by_wire(skb, home, index, out.routed);
 	if (unlikely(home->ifindex != skb->ifindex))
 		index = home_of_nic(skb->ifindex);
-	return end(skb, index, pass_verdict(skb, SH_OUT_PASS), SH_PASS);
+	return end(skb, index, SH_OUT_PASS, SH_PASS);
 }
 
 char _license[] SEC("license") = "GPL";

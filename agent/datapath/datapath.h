@@ -67,7 +67,6 @@ class Datapath {
   [[nodiscard]] bool CompareAndSwapPath(HomeIndex home, Path expected, Path desired) {
     return maps_.homes.CompareAndSwapPath(home, expected, desired);
   }
-  IfIndex TakeProof(HomeIndex home) { return maps_.homes.TakeProof(home); }
   void StorePath(HomeIndex home, Path path) { maps_.homes.StorePath(home, path); }
 
   // Single addresses and prefixes. Deleting what is absent is OK.

@@ -112,17 +112,6 @@ void HomeSlots::StorePath(HomeIndex index, Path path) {
   }
 }
 
-IfIndex HomeSlots::TakeProof(HomeIndex index) {
-  sh_home* slot = Slot(index);
-  if (slot == nullptr || Load(&slot->quiet) != 0) {
-    return IfIndex::kNone;
-  }
-  // A flip between the two would credit the new wire with the old one's packet, until next time.
-  const IfIndex wire = ReadPath(index).wire;
-  Store(&slot->quiet, 1);
-  return wire;
-}
-
 absl::Status HomeSlots::Write(const HomeState& home, WritePath path) {
   sh_home* slot = Slot(home.index);
   if (slot == nullptr) {
@@ -140,7 +129,6 @@ absl::Status HomeSlots::Write(const HomeState& home, WritePath path) {
   Store(&slot->next, ToInt(home.next));
   Store(&slot->ifindex, ToInt(home.link));
   if (path == WritePath::kYes) {
-    Store(&slot->quiet, 1);
     StorePath(home.index, home.path);
   }
   return absl::OkStatus();

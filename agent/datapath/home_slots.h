@@ -40,9 +40,6 @@ class HomeSlots {
   [[nodiscard]] bool CompareAndSwapPath(HomeIndex index, Path expected, Path desired);
   void StorePath(HomeIndex index, Path path);
 
-  // The home's wire, if a packet has left by it, with carrier, since the last call; else kNone.
-  IfIndex TakeProof(HomeIndex index);
-
   // Everything that maps/homes.h has of `home` but what BPF writes, the path last. A slot that
   // another NIC had is cleared first.
   absl::Status Write(const HomeState& home, WritePath path);

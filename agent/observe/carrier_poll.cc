@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "agent/base/status.h"
@@ -33,19 +32,15 @@ void CarrierPoller::SetLinks(absl::Span<const IfIndex> links) {
   }
 }
 
-absl::StatusOr<std::vector<CarrierSample>> CarrierPoller::Poll(absl::Span<const IfIndex> known) {
+absl::StatusOr<std::vector<CarrierSample>> CarrierPoller::Poll() {
   std::vector<CarrierSample> samples;
-  std::vector<size_t> asked;  // places in links_
-  for (size_t i = 0; i < links_.size(); ++i) {
-    if (std::find(known.begin(), known.end(), links_[i]) == known.end()) {
-      samples.push_back({.link = links_[i]});
-      asked.push_back(i);
-    }
+  for (const IfIndex link : links_) {
+    samples.push_back({.link = link});
   }
   if (samples.empty()) {
     return samples;
   }
-  RETURN_IF_ERROR(Send(asked));
+  RETURN_IF_ERROR(Send());
   // Without NLM_F_ACK there is exactly one answer to each request: the link, or an error.
   for (size_t answers = 0; answers < samples.size();) {
     ASSIGN_OR_RETURN(const size_t more, Receive(samples));
@@ -54,13 +49,12 @@ absl::StatusOr<std::vector<CarrierSample>> CarrierPoller::Poll(absl::Span<const 
   return samples;
 }
 
-absl::Status CarrierPoller::Send(const std::vector<size_t>& asked) {
+absl::Status CarrierPoller::Send() {
   std::vector<iovec> parts;
   // No number is used twice: a late answer must not be taken for another NIC's.
   first_sequence_ = next_sequence_;
   uint32_t sequence = first_sequence_;
-  for (const size_t place : asked) {
-    NetlinkMessage& request = requests_[place];
+  for (NetlinkMessage& request : requests_) {
     request.header().nlmsg_seq = sequence++;
     parts.push_back({&request.header(), request.size()});
   }

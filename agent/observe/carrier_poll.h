@@ -32,14 +32,14 @@ class CarrierPoller {
   // Replaces the list of NICs.
   void SetLinks(absl::Span<const IfIndex> links);
 
-  // Asks about all of them but `known`, in two system calls. One sample per NIC asked for, in the
-  // order of SetLinks(). An error is one of the socket; then nothing is known about any NIC.
-  absl::StatusOr<std::vector<CarrierSample>> Poll(absl::Span<const IfIndex> known = {});
+  // Asks about all of them in one system call. One sample per NIC in the order of SetLinks(). An
+  // error is one of the socket; then nothing is known about any NIC.
+  absl::StatusOr<std::vector<CarrierSample>> Poll();
 
  private:
   explicit CarrierPoller(NetlinkPort port) : port_(std::move(port)) {}
 
-  absl::Status Send(const std::vector<size_t>& asked);
+  absl::Status Send();
   absl::StatusOr<size_t> Receive(std::vector<CarrierSample>& samples);
   size_t Note(absl::Span<const char> datagram, std::vector<CarrierSample>& samples) const;
 

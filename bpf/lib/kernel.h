@@ -52,7 +52,6 @@ extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym __weak;
  * The field stays a load of its own: the compiler may otherwise merge or widen accesses in ways
  * that the verifier of older kernels refuses.
  */
-#define READ_ONCE(x)	     (*(volatile typeof(x) *)&(x))
-#define WRITE_ONCE(x, value) (*(volatile typeof(x) *)&(x) = (value))
+#define READ_ONCE(x) (*(volatile typeof(x) *)&(x))
 
 #endif

@@ -96,7 +96,6 @@ TEST(DatapathLayoutTest, TypesOfTheObjectAgreeWithTheHeaders) {
                  {"mac", offsetof(sh_home, mac)},
                  {"pad", offsetof(sh_home, pad)},
                  {"conflict_ns", offsetof(sh_home, conflict_ns)},
-                 {"quiet", offsetof(sh_home, quiet)},
                  {"pad2", offsetof(sh_home, pad2)}});
   ExpectMembers(types, bpf_map__btf_value_type_id(object->maps.sh_nics),
                 {{"home", offsetof(sh_nic, home)},

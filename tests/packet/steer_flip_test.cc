@@ -1,6 +1,4 @@
 // steer: the flip in the kernel, by the first frame after the loss of the carrier.
-#include <utility>
-
 #include "tests/lib/await.h"
 #include "tests/packet/program_fixture.h"
 #include "tests/packet/test_frames.h"
@@ -78,36 +76,6 @@ TEST_P(FlipTest, ANicIsNoBackupOfItself) {
   EXPECT_EQ(Steer(h0_, frame), Passed(frame, h0_.home, SH_OUT_NO_WIRE));
   ExpectPath(h0_, h0_, h0_.ifindex);
   EXPECT_TRUE(TakeEvents().empty());
-}
-
-TEST_P(FlipTest, APacketProvesTheCarrierOfItsWire) {
-  const auto quiet = [&](const Nic& nic) {
-    uint32_t value = 0;
-    ChangeHome(nic.home, [&](sh_home& home) { value = std::exchange(home.quiet, 1); });
-    return value;
-  };
-  const Bytes frame = FrameFrom(h0_, h0_);
-  quiet(h0_);
-  EXPECT_EQ(quiet(h0_), 1U);  // nothing has been sent
-  Steer(h0_, frame);
-  EXPECT_EQ(quiet(h0_), 0U);
-  // On the wrong NIC it proves nothing yet, but at its second meeting.
-  Steer(h1_, frame);
-  EXPECT_EQ(quiet(h0_), 1U);
-  Remeet(h0_, frame, h0_.home, 1);
-  EXPECT_EQ(quiet(h0_), 0U);
-  // Without carrier, and where the carrier can't be read.
-  SetPath(h0_, h0_);
-  SetCarrier(h0_, false);
-  Steer(h0_, frame);
-  EXPECT_EQ(quiet(h0_), 1U);
-  SetCarrier(h0_, true);
-  Steer(h0_, frame);
-  EXPECT_EQ(quiet(h0_), 0U);
-  Reload(/*can_read_carrier=*/false);
-  quiet(h0_);
-  Steer(h0_, frame);
-  EXPECT_EQ(quiet(h0_), 1U);
 }
 
 TEST_P(FlipTest, KernelsThatCannotReadTheCarrierNeverFlip) {
