@@ -73,7 +73,6 @@ absl::Status Daemon::Open(const LoadedConfig& loaded) {
   ASSIGN_OR_RETURN(poll_, loop_->AddTimer([this] {
     engine_->OnPoll();
     AfterTurn();
-    poll_->Set(MonotonicNow() + engine_->poll_interval());
   }));
   ASSIGN_OR_RETURN(due_, loop_->AddTimer([this] {
     engine_->OnDue();
@@ -85,8 +84,7 @@ absl::Status Daemon::Open(const LoadedConfig& loaded) {
     const absl::Time end = MonotonicNow();
     publish_->Set(end + std::max(kPublish, kPublishShare * (end - begin)));
   }));
-  poll_->Set(MonotonicNow());
-  due_->Set(engine_->NextDue());
+  AfterTurn();
   if (metrics_->port() != 0) {
     publish_->Set(MonotonicNow());
   }
@@ -125,6 +123,7 @@ void Daemon::Check(const absl::Status& status) {
 
 void Daemon::AfterTurn() {
   due_->Set(engine_->NextDue());
+  poll_->Set(engine_->NextPoll());
 }
 
 void Daemon::Reload() {

@@ -54,6 +54,7 @@ absl::Status Engine::OpenDatapath() {
 // this decides anew before anything else happens.
 absl::Status Engine::ReadEverything() {
   absl::StatusOr<Facts> facts = monitor_->Snapshot(*netlink_);
+  pace_.OnLinkNews(MonotonicNow());
   resync_ = !facts.ok();
   if (resync_) {
     retry_ = MonotonicNow() + kResyncRetry;
@@ -114,6 +115,9 @@ absl::Status Engine::OnKernelEvents() {
   bool changed = false;
   for (const KernelEvent& event : events) {
     resync_ |= std::holds_alternative<Resync>(event);
+    if (std::holds_alternative<LinkChanged>(event) || std::holds_alternative<LinkGone>(event)) {
+      pace_.OnLinkNews(MonotonicNow());
+    }
     if (const auto* gone = std::get_if<LinkGone>(&event)) {
       ForgetLink(gone->link);
     }
@@ -164,24 +168,15 @@ absl::Status Engine::OnBpfEvents() {
 }
 
 void Engine::OnPoll() {
-  const absl::Time now = MonotonicNow();
-  // What packets have just shown to be as it was need not be asked for.
-  std::vector<IfIndex> known;
-  bool changed = false;
-  for (const auto& [index, home] : memory_) {
-    changed |= datapath_->ReadPath(index).wire != home.path.wire;
-    const auto wire = facts_.links.find(datapath_->TakeProof(index));
-    if (wire != facts_.links.end() && wire->second.carrier && wire->second.admin_up) {
-      known.push_back(wire->first);
-      last_alive_[wire->first] = now;
-    }
-  }
-  const absl::StatusOr<std::vector<CarrierSample>> samples = poller_->Poll(known);
+  const absl::StatusOr<std::vector<CarrierSample>> samples = poller_->Poll();
   if (!samples.ok()) {
     Problem("poll the carrier", samples.status());
   } else {
     ClearProblem("poll the carrier");
   }
+  const absl::Time now = MonotonicNow();
+  last_poll_ = now;
+  bool changed = false;
   for (const CarrierSample& sample : samples.value_or(std::vector<CarrierSample>())) {
     if (!sample.exists) {
       continue;  // rtnetlink tells in time that a link is gone
@@ -197,7 +192,11 @@ void Engine::OnPoll() {
       changed = true;
     }
   }
+  for (const auto& [index, home] : memory_) {
+    changed |= datapath_->ReadPath(index).wire != home.path.wire;
+  }
   if (changed) {
+    pace_.OnLinkNews(now);
     PlaceWires();
     Reconcile();
   }
@@ -228,12 +227,12 @@ absl::Time Engine::NextDue() const {
   return due;
 }
 
-absl::Duration Engine::poll_interval() const {
+absl::Time Engine::NextPoll() const {
   absl::Duration shortest = absl::Seconds(10);
   for (const GroupConfig& group : config_.groups) {
     shortest = std::min(shortest, group.detect.carrier_poll);
   }
-  return shortest;
+  return pace_.Next(last_poll_, shortest, datapath_->can_read_carrier());
 }
 
 absl::Status Engine::Reload(const LoadedConfig& loaded) {

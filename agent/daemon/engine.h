@@ -28,6 +28,7 @@
 #include "agent/observe/carrier_poll.h"
 #include "agent/observe/driver_names.h"
 #include "agent/observe/monitor.h"
+#include "agent/observe/poll_pace.h"
 
 namespace stronghost {
 
@@ -66,12 +67,12 @@ class Engine {
   // Called when they are readable.
   absl::Status OnKernelEvents();
   absl::Status OnBpfEvents();
-  // Called every carrier_poll: asks the links, and compares the paths in the map.
+  // Called at NextPoll(): asks the links, and compares the paths in the map.
   void OnPoll();
+  [[nodiscard]] absl::Time NextPoll() const;
   // Called at NextDue(): hold-downs, announcements, retries.
   void OnDue();
   [[nodiscard]] absl::Time NextDue() const;
-  [[nodiscard]] absl::Duration poll_interval() const;
 
   // Puts another configuration into force as a difference. On error the old one stays.
   absl::Status Reload(const LoadedConfig& loaded);
@@ -150,6 +151,8 @@ class Engine {
   std::unique_ptr<DriverNames> drivers_;
   std::unique_ptr<NetlinkMonitor> monitor_;
   std::unique_ptr<CarrierPoller> poller_;
+  PollPace pace_;
+  absl::Time last_poll_ = absl::InfinitePast();
   std::unique_ptr<StateFile> state_file_;
   std::unique_ptr<Datapath> datapath_;
   Announcer announcer_;
