@@ -2,8 +2,11 @@
 // up.
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
+#include <numeric>
+#include <random>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -28,7 +31,8 @@ constexpr char kHow[] =
     "A client's namespace, a Linux bridge, and a server with two NICs (veth), all on this machine. "
     "One lab is plain Linux, one has Stronghost with `xdp = \"off\"`, one with `xdp = \"native\"`; "
     "two controls are plain Linux with programs on the same hooks that do nothing at all. In each "
-    "round each lab has its turn, in changing order, while the other agents are stopped. "
+    "round each lab has its turn, in an order drawn by lot, while the other agents are stopped. "
+    "A turn takes 40 ms: the shorter the turns, the less does the machine change within a round. "
     "Figures are medians of the rounds with quartiles, the ratio is the median of the ratios "
     "within the rounds. Streams: sender on one CPU, receiver on the other. Requests: one byte "
     "each way, client and server on the same CPU, so that each ns that a packet costs is seen.";
@@ -89,9 +93,12 @@ absl::Status Measure(const LoadKind& kind, int family, int rounds, absl::Duratio
                      std::vector<Contender>& contenders, Report& report) {
   Series rates;
   Series cpu;
-  for (int round = -1; round < rounds; ++round) {  // the first one warms up
-    for (size_t turn = 0; turn < contenders.size(); ++turn) {
-      const size_t index = (turn + static_cast<size_t>(round + 1)) % contenders.size();
+  std::vector<size_t> order(contenders.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::mt19937 random(1122);                           // the same orders in each run
+  for (int round = -1; round < rounds; ++round) {      // the first one warms up
+    std::shuffle(order.begin(), order.end(), random);  // nobody always follows the same one
+    for (const size_t index : order) {
       Contender& contender = contenders[index];
       RETURN_IF_ERROR(GiveWayTo(index, contenders));
       lab::Lab& lab = contender.lab();
@@ -128,10 +135,10 @@ absl::Status Run(const BenchOptions& options, Report& report) {
       }
     }
   }
-  const absl::Duration time = absl::Milliseconds(options.quick ? 100 : 300);
+  const absl::Duration time = absl::Milliseconds(40);
   for (const LoadKind& kind : AllKinds()) {
     for (const int family : {AF_INET, AF_INET6}) {
-      RETURN_IF_ERROR(Measure(kind, family, options.Rounds(15, 3), time, contenders, report));
+      RETURN_IF_ERROR(Measure(kind, family, options.Rounds(120, 5), time, contenders, report));
     }
   }
   return absl::OkStatus();
