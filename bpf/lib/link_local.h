@@ -11,8 +11,8 @@
  * Link-local addresses repeat from home to home. The home that the destination MAC names comes
  * first, then one that this NIC carries, then any that owns the address.
  */
-static __noinline __u32 owner_of_link_local(struct sh_address_key *key, __u32 start,
-						 __u32 by_mac, __u32 ifindex)
+static __noinline __u32 owner_of_link_local(struct sh_address_key *key, __u32 start, __u32 by_mac,
+					    __u32 ifindex)
 {
 	__u32 index = start, found = SH_HOME_NONE, i;
 	struct sh_home *home;
