@@ -60,7 +60,8 @@ Json Encode(const AgentState& state) {
   Json json = {{"sysctls", Json::object()},
                {"ifgroups", Json::array()},
                {"addresses", Json::array()},
-               {"filters", Json::array()}};
+               {"filters", Json::array()},
+               {"drains", state.drains}};
   for (const auto& [path, original] : state.sysctls) {
     json["sysctls"][path] = original;
   }
@@ -94,6 +95,10 @@ absl::StatusOr<AgentState> DecodeState(const Json& json) {
     for (const Json& entry : json.at("filters")) {
       state.filters.insert({static_cast<IfIndex>(DecodeNumber(entry.at("link"))),
                             Decoded(MacAddress::Parse(entry.at("mac").get<std::string>()))});
+    }
+    // Files of before there were drains have none.
+    for (const Json& nic : json.value("drains", Json::array())) {
+      state.drains.insert(nic.get<std::string>());
     }
     return state;
   } catch (const std::exception& error) {
@@ -299,6 +304,17 @@ void StateFile::RecordFilter(const FilterEntry& filter) {
 }
 void StateFile::ForgetFilter(const FilterEntry& filter) {
   dirty_ |= state_.filters.erase(filter) > 0;
+}
+
+void StateFile::RecordDrain(const std::string& nic) {
+  dirty_ |= state_.drains.insert(nic).second;
+}
+void StateFile::ForgetDrain(const std::string& nic) {
+  dirty_ |= state_.drains.erase(nic) > 0;
+}
+void StateFile::ForgetDrains() {
+  dirty_ |= !state_.drains.empty();
+  state_.drains.clear();
 }
 
 }  // namespace stronghost

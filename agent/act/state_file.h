@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 
 #include "absl/container/btree_map.h"
@@ -35,6 +36,9 @@ struct AgentState {
   absl::btree_map<LinkId, uint32_t> ifgroups;         // -> original link group
   absl::btree_set<AddedAddress> addresses;
   absl::btree_set<FilterEntry> filters;
+  // NICs that an operator took out of service; no change of the kernel, so it is in force with
+  // Save().
+  std::set<std::string> drains;
 
   bool operator==(const AgentState&) const = default;
   [[nodiscard]] bool IsEmpty() const { return *this == AgentState{}; }
@@ -81,6 +85,9 @@ class StateFile {
   void ForgetAddress(const AddedAddress& address);
   void RecordFilter(const FilterEntry& filter);
   void ForgetFilter(const FilterEntry& filter);
+  void RecordDrain(const std::string& nic);
+  void ForgetDrain(const std::string& nic);
+  void ForgetDrains();
 
   // Writes the state if it was changed since the last time; makes the folder where it is missing
   // (mode 0700). After an error the old file is in force and the next Save() tries again.

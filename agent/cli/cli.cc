@@ -22,6 +22,7 @@ constexpr char kFooter[] =
 void AddVerbs(CLI::App* app, Session* session) {
   AddStatusVerb(app, session);
   AddExplainVerb(app, session);
+  AddDrainVerbs(app, session);
   AddDetachVerb(app, session);
 }
 

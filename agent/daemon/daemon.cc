@@ -173,6 +173,24 @@ absl::StatusOr<ExplainReport> Daemon::Explain(const IpAddress& source, const IpA
   return MakeExplain(*engine_, source, destination, scope);
 }
 
+absl::StatusOr<DrainReport> Daemon::Drain(const std::string& nic, bool force) {
+  auto report = engine_->Drain(nic, force);
+  AfterTurn();
+  if (report.ok()) {
+    Log(LogLevel::kInfo, absl::StrCat(nic, " is taken out of service"));
+  }
+  return report;
+}
+
+absl::StatusOr<DrainReport> Daemon::Undrain(const std::string& nic) {
+  auto report = engine_->Undrain(nic);
+  AfterTurn();
+  if (report.ok()) {
+    Log(LogLevel::kInfo, absl::StrCat(nic, " is back in service"));
+  }
+  return report;
+}
+
 absl::Status Daemon::Detach() {
   const absl::Status status = engine_->Detach();
   if (absl::IsFailedPrecondition(status)) {

@@ -27,6 +27,8 @@ class Daemon : public AgentApi {
   StatusReport Status() override;
   absl::StatusOr<ExplainReport> Explain(const IpAddress& source, const IpAddress& destination,
                                         const std::string& scope) override;
+  absl::StatusOr<DrainReport> Drain(const std::string& nic, bool force) override;
+  absl::StatusOr<DrainReport> Undrain(const std::string& nic) override;
   absl::Status Detach() override;
 
  private:

@@ -29,6 +29,7 @@
 #include "agent/observe/driver_names.h"
 #include "agent/observe/monitor.h"
 #include "agent/observe/poll_pace.h"
+#include "agent/serve/report.h"
 
 namespace stronghost {
 
@@ -76,6 +77,13 @@ class Engine {
 
   // Puts another configuration into force as a difference. On error the old one stays.
   absl::Status Reload(const LoadedConfig& loaded);
+
+  // Planned: the wires of `nic` and of whatever it stands in for go elsewhere, homes stay. Kept in
+  // the state file, so that it outlives this process. The last usable NIC of a group is refused,
+  // unless `force`. kNotFound: no member has this name. On error nothing was changed.
+  absl::StatusOr<DrainReport> Drain(const std::string& nic, bool force);
+  // Back in service, and its home back on it at once, whatever `failback` says.
+  absl::StatusOr<DrainReport> Undrain(const std::string& nic);
 
   // Takes everything back: programs, maps, rules, routes, filters, knobs, addresses that the agent
   // added. kFailedPrecondition: nothing could be removed, and the engine goes on. Otherwise it is
@@ -143,6 +151,8 @@ class Engine {
   void ClearProblem(const std::string& topic) { failures_.erase(topic); }
   void TryAgainLater() { try_again_ = true; }
   [[nodiscard]] std::string NameOf(IfIndex link) const;
+  absl::StatusOr<const Member*> MemberNamed(const std::string& nic) const;
+  [[nodiscard]] DrainReport ReportDrain(const std::string& nic) const;
 
   Config config_;
   EngineObserver observer_;
@@ -164,7 +174,6 @@ class Engine {
   DatapathState applied_;  // what the maps hold
   Decision decision_;
   std::optional<std::vector<Sysctl>> applied_sysctls_;  // nullopt: set them all again
-  std::set<std::string> drained_;
   absl::btree_map<IfIndex, AttachReport> attachments_;
   absl::btree_map<IfIndex, absl::Time> last_alive_;  // last poll that found carrier
   absl::btree_map<std::string, NicHistory> history_;

@@ -26,7 +26,8 @@ void Engine::Reconcile() {
   try_again_ = false;
   ReadMulticast();
   SyncPaths();
-  decision_ = Decide({config_, facts_, memory_, applied_, drained_, MonotonicNow()});
+  decision_ =
+      Decide({config_, facts_, memory_, applied_, state_file_->state().drains, MonotonicNow()});
   SetKnobs();
   WriteMaps();
   Tell();

@@ -77,7 +77,8 @@ void Engine::PlaceWires() {
   // Each round takes up what BPF did meanwhile; it can flip a home once for each backup.
   for (int round = 0; round < 4; ++round) {
     SyncPaths();
-    const std::vector<Member> members = FindMembers(config_, facts_, applied_, drained_);
+    const std::vector<Member> members =
+        FindMembers(config_, facts_, applied_, state_file_->state().drains);
     const Placement placement = Place(members, memory_, MonotonicNow());
     if (SwapPaths(placement.memory)) {
       break;

@@ -49,6 +49,7 @@ class HomePlacer {
       next.linger = IfIndex::kNone;
     }
     const IfIndex wire = ChooseWire(member, next, wake);
+    next.recalled &= member.usable() && wire != member.link->index;
     if (wire != next.path.wire) {
       Move(next, wire);
     }
@@ -81,7 +82,7 @@ class HomePlacer {
     const IfIndex own = member.link->index;
     const IfIndex current = memory.path.wire;
     if (member.usable()) {
-      if (current == own || !Usable(current)) {
+      if (current == own || !Usable(current) || memory.recalled) {
         return own;
       }
       const absl::Time back = memory.usable_since + member.group->failback;

@@ -3,7 +3,8 @@
 //   home's own NIC | current wire   | then
 //   ---------------+----------------+-------------------------------------------------------------
 //   usable         | itself         | stays
-//   usable         | other, usable  | back home once usable for `failback`; never with "never"
+//   usable         | other, usable  | back home once usable for `failback`; never with "never";
+//                  |                | at once when an operator asked for it (undrain)
 //   usable         | other, dead    | back home at once
 //   dead           | other, usable  | stays on the stand-in
 //   dead           | dead           | the best usable member; none: nothing moves
@@ -32,6 +33,7 @@ struct HomeMemory {
   absl::Time since = absl::InfinitePast();         // of the wire
   absl::Time usable_since = absl::InfinitePast();  // of the home's own NIC
   bool was_usable = true;
+  bool recalled = false;  // an operator wants the home back on its own NIC
   IfIndex linger = IfIndex::kNone;
   absl::Time linger_until = absl::InfinitePast();
 };

@@ -27,6 +27,11 @@ class AgentApi {
                                                 const IpAddress& destination,
                                                 const std::string& scope) = 0;
 
+  // Takes a NIC out of service, and back. A drain that leaves a group without a usable NIC is
+  // refused, unless `force`.
+  virtual absl::StatusOr<DrainReport> Drain(const std::string& nic, bool force) = 0;
+  virtual absl::StatusOr<DrainReport> Undrain(const std::string& nic) = 0;
+
   // Removes the data path and makes the loop exit (sd_event_exit). The reply is written before the
   // loop gets control again.
   virtual absl::Status Detach() = 0;

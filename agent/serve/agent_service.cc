@@ -91,6 +91,19 @@ VarlinkReply Explain(const VarlinkCall& call, AgentApi* api) {
   return {.parameters = ExplainToJson(*report)};
 }
 
+VarlinkReply Drain(const VarlinkCall& call, AgentApi* api, bool drain) {
+  std::string nic;
+  bool force = false;
+  if (!JsonReader(call.parameters, "parameters").Get("nic", &nic).status().ok()) {
+    return Error(kInvalidParameterError, "parameter", "nic");
+  }
+  if (!JsonReader(call.parameters, "parameters").Optional("force", &force).status().ok()) {
+    return Error(kInvalidParameterError, "parameter", "force");
+  }
+  const auto report = drain ? api->Drain(nic, force) : api->Undrain(nic);
+  return report.ok() ? VarlinkReply{.parameters = DrainToJson(*report)} : Refused(report.status());
+}
+
 VarlinkReply Detach(AgentApi* api) {
   const absl::Status status = api->Detach();
   return status.ok() ? VarlinkReply{} : Refused(status);
@@ -131,6 +144,12 @@ VarlinkReplies AnswerCall(const VarlinkCall& call, AgentApi* api) {
   }
   if (call.method == "io.stronghost.Agent.Explain") {
     return [call, api] { return Explain(call, api); };
+  }
+  if (call.method == "io.stronghost.Agent.Drain") {
+    return [call, api] { return Drain(call, api, /*drain=*/true); };
+  }
+  if (call.method == "io.stronghost.Agent.Undrain") {
+    return [call, api] { return Drain(call, api, /*drain=*/false); };
   }
   if (call.method == "io.stronghost.Agent.Detach") {
     return [api] { return Detach(api); };

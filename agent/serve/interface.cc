@@ -109,6 +109,26 @@ method Explain(source: string, destination: string) -> (
   why: []string
 )
 
+# Takes a NIC out of service: another one carries its frames, its addresses stay where they are.
+# The last usable NIC of a group is refused, unless force is true. It outlives the agent, and ends
+# with Undrain, Detach or a reboot.
+method Drain(nic: string, force: ?bool) -> (
+  nic: string,
+  state: (missing, down, drained, suspect, standby, up),
+  # the NIC that carries its frames now; null: none
+  wire: ?string,
+  # that the NIC owns
+  addresses: int
+)
+
+# Puts a NIC back into service, and its frames back on it at once.
+method Undrain(nic: string) -> (
+  nic: string,
+  state: (missing, down, drained, suspect, standby, up),
+  wire: ?string,
+  addresses: int
+)
+
 # Removes the data path, restores what was changed, and ends the agent.
 method Detach() -> ()
 

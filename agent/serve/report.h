@@ -107,4 +107,14 @@ struct ExplainReport {
   bool operator==(const ExplainReport&) const = default;
 };
 
+// A NIC that was taken out of service, or put back.
+struct DrainReport {
+  std::string nic;
+  std::string state;       // as in status
+  std::string wire;        // the NIC that carries its frames now; "": none
+  uint64_t addresses = 0;  // that it owns
+
+  bool operator==(const DrainReport&) const = default;
+};
+
 }  // namespace stronghost

@@ -240,6 +240,22 @@ Json ExplainToJson(const ExplainReport& report) {
           {"why", report.why}};
 }
 
+Json DrainToJson(const DrainReport& report) {
+  return {{"nic", report.nic},
+          {"state", report.state},
+          {"wire", NullIfEmpty(report.wire)},
+          {"addresses", report.addresses}};
+}
+
+absl::StatusOr<DrainReport> DrainFromJson(const Json& json) {
+  DrainReport report;
+  JsonReader reader(json, "drain");
+  reader.Get("nic", &report.nic).Get("state", &report.state);
+  reader.Optional("wire", &report.wire).Optional("addresses", &report.addresses);
+  RETURN_IF_ERROR(reader.status());
+  return report;
+}
+
 absl::StatusOr<ExplainReport> ExplainFromJson(const Json& json) {
   ExplainReport report;
   std::string next_hop;

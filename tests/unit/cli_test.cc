@@ -149,6 +149,30 @@ TEST_F(CliTest, ExplainHandsOnARefusal) {
   ExpectFailure(Run({"--json", "explain", "198.51.100.1", "2001:db8::1"}), "two families");
 }
 
+TEST_F(CliTest, DrainAndUndrainSayWhoCarriesTheAddresses) {
+  Start();
+  const Outcome text = Run({"drain", "eth0"});
+  EXPECT_EQ(text.status, kExitDone) << text.err;
+  EXPECT_EQ(text.out, "eth0 is drained: eth1 carries its 2 addresses\n");
+  EXPECT_EQ(agent_.asked, "drain eth0");
+  const Outcome json = Run({"drain", "--force", "--json", "eth0"});
+  EXPECT_EQ(Json::parse(json.out), DrainToJson(*agent_.drain));
+  EXPECT_EQ(agent_.asked, "drain eth0 by force");
+  agent_.drain = DrainReport{"eth0", "up", "eth0", 1};
+  EXPECT_EQ(Run({"undrain", "eth0"}).out, "eth0 is up: it carries its 1 address\n");
+  EXPECT_EQ(agent_.asked, "undrain eth0");
+  agent_.drain = DrainReport{"eth0", "missing", "", 0};
+  EXPECT_EQ(Run({"undrain", "eth0"}).out, "eth0 is missing: nothing carries its 0 addresses\n");
+  EXPECT_EQ(Run({"drain"}).status, kExitUsage);
+  EXPECT_EQ(Run({"undrain", "--force", "eth0"}).status, kExitUsage);
+}
+
+TEST_F(CliTest, DrainHandsOnARefusal) {
+  agent_.drain = absl::FailedPreconditionError("eth0 is the last usable NIC; bring another one up");
+  Start();
+  ExpectFailure(Run({"drain", "eth0"}), "eth0 is the last usable NIC; bring another one up\n");
+}
+
 TEST_F(CliTest, SaysWhatToDoWhereNobodyAnswers) {
   ExpectFailure(Run({"status"}), "no agent answers at " + socket_ + "; start stronghostd");
   ExpectFailure(Run({"status", "--json"}), "no agent answers");
@@ -227,7 +251,7 @@ TEST_F(CliTest, RefusesCommandLinesThatMakeNoSense) {
       {{"--json"}, "no command"},
       {{"frobnicate"}, "'frobnicate' is no command"},
       {{"frobnicate", "--json"}, "'frobnicate' is no command"},
-      {{"drain", "eth0"}, "'drain' is no command"},
+      {{"pour", "eth0"}, "'pour' is no command"},
       {{"--frobnicate", "status"}, "--frobnicate"},
       {{"status", "--frobnicate"}, "--frobnicate"},
       {{"status", "extra"}, "extra"},

@@ -46,6 +46,35 @@ TEST(Placement, DeadWireDoesNotLinger) {
   EXPECT_EQ(world.datapath.homes.at(world.HomeOf(0)).linger, kNone);
 }
 
+TEST(Placement, ARecalledHomeIsBackAtOnceWhateverFailbackSays) {
+  DecideWorld world(2);
+  world.config.groups[0].failback = absl::InfiniteDuration();
+  world.Decide();
+  world.drained = {"n0"};
+  world.Decide();
+  EXPECT_EQ(world.PathOf(0), (Path{kN1, kNone}));
+  world.drained = {};
+  world.Decide();
+  EXPECT_EQ(world.PathOf(0), (Path{kN1, kN0}));  // nobody asked
+  world.memory[world.HomeOf(0)].recalled = true;
+  world.Decide();
+  EXPECT_EQ(world.PathOf(0), (Path{kN0, kN1}));
+  EXPECT_FALSE(world.memory[world.HomeOf(0)].recalled);
+  EXPECT_EQ(world.datapath.homes.at(world.HomeOf(0)).linger, kN1);
+}
+
+TEST(Placement, ARecallDoesNotOutliveTheNic) {
+  DecideWorld world(2);
+  world.Decide();
+  world.SetCarrier(0, false);
+  world.Decide();
+  world.memory[world.HomeOf(0)].recalled = true;
+  world.Decide();
+  world.SetCarrier(0, true);
+  world.Decide();
+  EXPECT_EQ(world.PathOf(0), (Path{kN1, kN0}));  // by the hold-down, like any other
+}
+
 TEST(Placement, FailbackWaitsForTheHoldDownAndLetsTheStandInLinger) {
   DecideWorld world(2);
   world.Decide();

@@ -120,6 +120,16 @@ absl::StatusOr<ExplainReport> FakeAgent::Explain(const IpAddress& source,
   return explain;
 }
 
+absl::StatusOr<DrainReport> FakeAgent::Drain(const std::string& nic, bool force) {
+  asked = absl::StrCat("drain ", nic, force ? " by force" : "");
+  return drain;
+}
+
+absl::StatusOr<DrainReport> FakeAgent::Undrain(const std::string& nic) {
+  asked = absl::StrCat("undrain ", nic);
+  return drain;
+}
+
 absl::Status FakeAgent::Detach() {
   ++detach_calls;
   if (detach.ok() && loop != nullptr) {

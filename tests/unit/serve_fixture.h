@@ -43,15 +43,18 @@ class FakeAgent : public AgentApi {
   StatusReport Status() override;
   absl::StatusOr<ExplainReport> Explain(const IpAddress& source, const IpAddress& destination,
                                         const std::string& scope) override;
+  absl::StatusOr<DrainReport> Drain(const std::string& nic, bool force) override;
+  absl::StatusOr<DrainReport> Undrain(const std::string& nic) override;
   absl::Status Detach() override;  // makes the loop exit if it succeeds
 
   StatusReport status = SampleStatus();
   absl::StatusOr<ExplainReport> explain = SampleExplain();
+  absl::StatusOr<DrainReport> drain = DrainReport{"eth0", "drained", "eth1", 2};
   absl::Status detach;
   sd_event* loop = nullptr;
   std::atomic<int> status_calls{0};
   std::atomic<int> detach_calls{0};
-  std::string asked;  // arguments of the last Explain
+  std::string asked;  // arguments of the last Explain, Drain or Undrain
 };
 
 // A VarlinkServer on a thread, from construction to Stop(), or until the agent is detached.

@@ -47,6 +47,7 @@ class StateFileTest : public ::testing::Test {
     file.RecordAddress({"eth0", IpPrefix::Parse("2001:db8::1/64").value()});
     file.RecordFilter({IfIndex{4}, MacAddress::Parse("02:00:00:00:00:11").value()});
     file.RecordIfgroup(kVlan, 0);
+    file.RecordDrain("eth1");
   }
   void Write(const std::string& path, const std::string& text) const {
     std::filesystem::create_directories(dir_);
@@ -77,6 +78,7 @@ TEST_F(StateFileTest, EverythingRecordedComesBack) {
   EXPECT_EQ(again->state().addresses.size(), 2U);
   EXPECT_EQ(again->state().filters.size(), 1U);
   EXPECT_EQ(again->state().ifgroups.at(kVlan), 0U);
+  EXPECT_EQ(again->state().drains, std::set<std::string>{"eth1"});
   struct stat status {};
   ASSERT_EQ(stat(file_.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777U, 0600U);
@@ -93,6 +95,7 @@ TEST_F(StateFileTest, ForgottenIsGone) {
     file->ForgetAddress(address);
   }
   file->ForgetFilter(*state.filters.begin());
+  file->ForgetDrain("eth1");
   file->ForgetIfgroup(kVlan);
   ASSERT_TRUE(file->Save().ok());
   EXPECT_TRUE(Load()->state().IsEmpty());
