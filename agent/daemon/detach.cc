@@ -27,12 +27,12 @@ absl::Status RemoveKernelState(StateFile& state, std::vector<std::string>& left)
     links.push_back(index);
   }
   ASSIGN_OR_RETURN(const auto filters, ReadFilters(netlink, links));
+  const auto steps = DiffKernel(KernelState{}, facts, filters, state.state());
+  ASSIGN_OR_RETURN(const ApplyReport report, ApplyRecorded(netlink, steps, facts, state));
   state.ForgetDrains();  // who comes next begins with all NICs
   if (const absl::Status status = state.Save(); !status.ok()) {
     left.push_back(Message(status));
   }
-  const auto steps = DiffKernel(KernelState{}, facts, filters, state.state());
-  ASSIGN_OR_RETURN(const ApplyReport report, ApplyRecorded(netlink, steps, facts, state));
   if (!report.save_status.ok()) {
     left.push_back(Message(report.save_status));
   }
