@@ -106,7 +106,7 @@ static __always_inline bool plain_unicast(const struct __sk_buff *skb, struct pl
 	       (same_mac(eth->h_dest, home->mac.bytes) || same_mac(eth->h_dest, here->mac.bytes));
 }
 
-/* Every other frame, and all where native XDP guards. */
+/* Every other frame. */
 static __noinline int decide(struct __sk_buff *skb)
 {
 	struct sh_nic *nic = nic_of(skb->ifindex);

@@ -12,7 +12,7 @@ namespace stronghost {
 // network namespaces. Each wake-up takes a busy machine's CPU from somebody.
 class PollPace {
  public:
-  // News of any link, from any source, or none yet: the start.
+  // News of any link, from any source; also when there may have been some, as at the start.
   void OnLinkNews(absl::Time now) { late_until_ = now + kLate; }
 
   // When to ask next, having asked at `last`. `poll` is the full pace. `kernel_flips`: BPF sees a
