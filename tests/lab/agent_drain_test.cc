@@ -29,12 +29,6 @@ class Drain : public AgentLab, public ::testing::WithParamInterface<const char*>
     ASSERT_OK(status);
     EXPECT_EQ(WireOf(*status, Address(home, AF_INET).ToString()), wire);
   }
-  void ExpectNoLoss(std::vector<Stream>& streams) {
-    for (Stream& stream : streams) {
-      const StreamResult result = stream.Finish();
-      EXPECT_EQ(result.lost, 0U) << result.ToString();
-    }
-  }
 };
 
 INSTANTIATE_TEST_SUITE_P(, Drain, ::testing::Values("follow", "stay"),

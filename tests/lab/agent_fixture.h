@@ -78,6 +78,13 @@ class AgentLab : public ::testing::Test {
     }
   }
 
+  static void ExpectNoLoss(std::vector<Stream>& streams) {
+    for (Stream& stream : streams) {
+      const StreamResult result = stream.Finish();
+      EXPECT_EQ(result.lost, 0U) << result.ToString();
+    }
+  }
+
   Lab& lab() { return *lab_; }
   Agent& agent() { return *agent_; }
   const LabPlan& plan() { return lab_->plan(); }

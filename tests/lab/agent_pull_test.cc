@@ -87,10 +87,7 @@ TEST_P(CablePull, FailbackLosesNothing) {
   ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 100));
   ASSERT_NO_FATAL_FAILURE(PlugAndAwait(0));
   ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 1000));
-  for (Stream& stream : streams) {
-    const StreamResult result = stream.Finish();
-    EXPECT_EQ(result.lost, 0U) << result.ToString();
-  }
+  ExpectNoLoss(streams);
 }
 
 }  // namespace

@@ -15,12 +15,6 @@ class Survival : public AgentLab {
     Continue();
   }
   void Continue() { AwaitReceived(streams_, 100); }
-  void ExpectNoLoss() {
-    for (Stream& stream : streams_) {
-      const StreamResult result = stream.Finish();
-      EXPECT_EQ(result.lost, 0U) << result.ToString();
-    }
-  }
 
   std::vector<Stream> streams_;
 };
@@ -34,7 +28,7 @@ TEST_F(Survival, KillAndStartAgainLosesNoPacket) {
     ASSERT_OK(agent().StartDaemon());
     ASSERT_NO_FATAL_FAILURE(Continue());
   }
-  ExpectNoLoss();
+  ExpectNoLoss(streams_);
 }
 
 TEST_F(Survival, AStandInOutlivesTheAgentAndIsAdoptedByTheNext) {
@@ -48,7 +42,7 @@ TEST_F(Survival, AStandInOutlivesTheAgentAndIsAdoptedByTheNext) {
   ASSERT_OK(status);
   EXPECT_EQ(WireOf(*status, Address(0, AF_INET).ToString()), "eth1");
   ASSERT_NO_FATAL_FAILURE(Continue());
-  ExpectNoLoss();
+  ExpectNoLoss(streams_);
 }
 
 // The cable was out before there was an agent: the peers hold the dead NIC's MAC.

@@ -101,6 +101,17 @@ TEST_F(StateFileTest, ForgottenIsGone) {
   EXPECT_TRUE(Load()->state().IsEmpty());
 }
 
+TEST_F(StateFileTest, AFileOfBeforeThereWereDrainsHasNone) {
+  auto file = Load();
+  RecordOneOfEach(*file);
+  ASSERT_TRUE(file->Save().ok());
+  Write(file_, absl::StrReplaceAll(ReadTextFile(file_).value(), {{"\"drains\"", "\"later\""}}));
+  const auto again = Load();
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_TRUE(again->state().drains.empty());
+  EXPECT_EQ(again->state().filters, file->state().filters);
+}
+
 TEST_F(StateFileTest, FirstOriginalStays) {
   auto file = Load();
   file->RecordSysctl("ipv4/conf/eth0/arp_announce", "0");

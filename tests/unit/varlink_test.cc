@@ -198,7 +198,7 @@ TEST(AgentService, DescribesItsInterfaces) {
   const VarlinkReply own = Ask(&agent, method, {{"interface", "io.stronghost.Agent"}});
   const std::string text = own.parameters["description"];
   EXPECT_THAT(text, HasSubstr("interface io.stronghost.Agent\n"));
-  for (const char* name : {"Status", "Explain", "Detach", "Ping"}) {
+  for (const char* name : {"Status", "Explain", "Drain", "Undrain", "Detach", "Ping"}) {
     EXPECT_THAT(text, HasSubstr(absl::StrCat("\nmethod ", name, "(")));
     EXPECT_EQ(Ask(&agent, absl::StrCat("io.stronghost.Agent.", name), Json::object())
                   .error.find("org.varlink.service.MethodNotFound"),
@@ -226,6 +226,23 @@ TEST(AgentService, TellsUnknownMethodsFromUnknownInterfaces) {
   EXPECT_EQ(interface.error, kInterfaceNotFoundError);
   EXPECT_EQ(interface.parameters["interface"], "io.other.Thing");
   EXPECT_EQ(Ask(&agent, "nonsense", Json::object()).error, kInterfaceNotFoundError);
+}
+
+TEST(AgentService, ADrainNamesItsNicAndTakesForceAsABoolean) {
+  FakeAgent agent;
+  for (const std::string method : {"io.stronghost.Agent.Drain", "io.stronghost.Agent.Undrain"}) {
+    EXPECT_EQ(Ask(&agent, method, Json::object()).parameters["parameter"], "nic");
+    EXPECT_EQ(Ask(&agent, method, {{"nic", 7}}).parameters["parameter"], "nic");
+    EXPECT_EQ(Ask(&agent, method, {{"nic", "eth0"}, {"force", "yes"}}).parameters["parameter"],
+              "force");
+    EXPECT_EQ(agent.asked, "");
+    EXPECT_EQ(Ask(&agent, method, {{"nic", "eth0"}}).parameters, DrainToJson(*agent.drain));
+    agent.asked.clear();
+  }
+  agent.drain = absl::NotFoundError("no group has a NIC 'eth9'; name one of eth0, eth1");
+  const VarlinkReply refused = Ask(&agent, "io.stronghost.Agent.Drain", {{"nic", "eth9"}});
+  EXPECT_EQ(refused.error, kRefusedError);
+  EXPECT_EQ(refused.parameters["mend"], "name one of eth0, eth1");
 }
 
 TEST(AgentService, RefusesParametersThatAreNoObjectAndUpgrades) {
