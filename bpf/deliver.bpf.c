@@ -20,12 +20,20 @@ static __always_inline bool in_vlan(const struct __sk_buff *skb)
 	return skb->vlan_present && skb->vlan_tci & 0x0fff;
 }
 
-/* What the guard let pass may pass. A weak host's guard lets all pass, which is counted here. */
+/*
+ * What the guard let pass may pass. A weak host's guard lets all pass, which is counted here, and
+ * what bears a sibling's MAC may be for an address that lived there.
+ */
 static __always_inline bool guarded(const struct sh_nic *nic, const struct __sk_buff *skb)
 {
+	const void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
+	const struct ethhdr *eth = data;
 	struct sh_home *home = home_at(nic->home);
 
 	if (skb->vlan_present || (home && home->flags & SH_HOME_WEAK))
+		return false;
+	if (data + ETH_LEN > data_end ||
+	    !(is_group_mac(eth->h_dest) || same_mac(eth->h_dest, nic->mac.bytes)))
 		return false;
 	return (nic->flags & (SH_NIC_XDP_NATIVE | SH_NIC_VLAN_CHILDREN)) == SH_NIC_XDP_NATIVE &&
 	       (skb->protocol == bpf_htons(ETH_P_IP) || skb->protocol == bpf_htons(ETH_P_IPV6) ||
@@ -56,7 +64,8 @@ static __noinline int clone_into_homes(struct __sk_buff *skb, __u32 start)
 		home = home_at(index);
 		if (!home)
 			break;
-		if (home->ifindex != ifindex && path_of(home).wire == ifindex) {
+		if (home->ifindex != ifindex && path_of(home).wire == ifindex &&
+		    !(home->flags & SH_HOME_ALIAS)) {
 			set_mark(skb, MARK_IN, index, 0);
 			bpf_clone_redirect(skb, home->ifindex, BPF_F_INGRESS);
 		}
@@ -125,6 +134,9 @@ static __noinline int decide(struct __sk_buff *skb)
 		clone_into_homes(skb, nic->home);
 	if (is_drop(in.verdict))
 		return end(skb, nic->home, in.verdict, SH_DROP);
+	/* It moved here, and the peer still knows the MAC of where it lived. */
+	if (in.verdict == SH_IN_PASS && in.to == TO_SIBLING && in.home == nic->home)
+		return deliver_to(skb, in.home, nic->home, SH_IN_DELIVER);
 	if (in.verdict == SH_IN_DELIVER || (in.verdict == SH_IN_LINGER && in.home != nic->home))
 		return deliver_to(skb, in.home, nic->home, in.verdict);
 	return end(skb, nic->home, in.verdict, SH_PASS);

@@ -25,7 +25,8 @@
 	X(OUT_SHORT, "out_short", "headers cut off: passed as it is")                              \
 	X(OUT_ERROR, "out_error", "a rewrite failed: dropped")                                     \
 	X(IN_PASS, "in_pass", "arrived on its wire, which is its home")                            \
-	X(IN_DELIVER, "in_deliver", "arrived on the stand-in: delivered into its home")            \
+	X(IN_DELIVER, "in_deliver",                                                                \
+	  "arrived on the stand-in, or under an old MAC: delivered into its home")                 \
 	X(IN_HOME, "in_home", "second meeting: a delivered frame enters its home")                 \
 	X(IN_LINGER, "in_linger", "arrived on the wire before the last change: accepted")          \
 	X(IN_WEAK, "in_weak", "not its wire, accepted by host_model = weak")                       \

@@ -31,6 +31,7 @@ struct HomeState {
   HomeIndex next = HomeIndex::kNone;  // ring of the group's homes
   bool stay = false;                  // mac mode in force
   bool weak = false;                  // host_model = "weak"
+  bool alias = false;                 // the NIC is gone, its MAC is served by the wire
   Path path;
   IfIndex linger = IfIndex::kNone;
   bool carrier = false;
@@ -65,11 +66,27 @@ struct FilterEntry {
   auto operator<=>(const FilterEntry&) const = default;
 };
 
+// A copy of an address on the NIC that it moved away from; to be deleted as soon as `keeper` has
+// it.
+struct LeftAddress {
+  IfIndex link = IfIndex::kNone;
+  IpAddress ip;
+  IfIndex keeper = IfIndex::kNone;
+
+  auto operator<=>(const LeftAddress&) const = default;
+};
+
 // What the agent wants of the rest of the kernel. It adds what is missing, and removes only what
 // carries its own protocol number (routes, rules) or stands in its state file (the others).
 struct KernelState {
   std::vector<AddressFact> addresses;  // explicit [[group.address]] entries, on their homes
-  std::vector<RouteFact> routes;       // the agent's per-home tables
+  // Addresses that were there before the agent, where they have to live now: they are added if
+  // missing, and are not the agent's afterwards.
+  std::vector<AddressFact> moved;
+  std::vector<LeftAddress> left;
+  // Routes of table main that went with a NIC which is back; not the agent's either.
+  std::vector<RouteFact> restored_routes;
+  std::vector<RouteFact> routes;  // the agent's per-home tables
   std::vector<RuleFact> rules;
   std::vector<FilterEntry> filters;
   std::vector<Sysctl> sysctls;

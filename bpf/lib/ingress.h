@@ -109,6 +109,14 @@ static __always_inline enum sh_verdict judge(const struct ingress *in, const str
 	return SH_IN_FOREIGN;
 }
 
+/* The MAC of a NIC that is gone, which this one serves as its own. */
+static __always_inline bool is_alias(__u32 index, __u32 ifindex)
+{
+	struct sh_home *home = home_at(index);
+
+	return home && home->flags & SH_HOME_ALIAS && path_of(home).wire == ifindex;
+}
+
 /*
  * Ends with a verdict and the home it is about. A group frame that nobody owns is judged for this
  * NIC's own home; deliver clones it into the other homes that the NIC carries.
@@ -135,6 +143,8 @@ static __always_inline void decide_ingress(struct ingress *in, const void *data,
 	} else {
 		in->home = member_by_mac(nic->home, eth->h_dest);
 		in->to = in->home ? TO_SIBLING : TO_OTHER;
+		if (is_alias(in->home, ifindex))
+			in->home = nic->home;
 	}
 	if (unlikely(in->claim.made))
 		watch_for_conflict(&in->claim, nic->home, ifindex);

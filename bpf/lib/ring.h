@@ -56,7 +56,7 @@ static __always_inline bool carries_others(__u32 start, __u32 ifindex)
 		home = home_at(index);
 		if (!home)
 			break;
-		if (home->ifindex != ifindex &&
+		if (home->ifindex != ifindex && !(home->flags & SH_HOME_ALIAS) &&
 		    (path_of(home).wire == ifindex || READ_ONCE(home->linger) == ifindex))
 			return true;
 		index = home->next;

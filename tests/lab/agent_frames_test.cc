@@ -136,7 +136,7 @@ void Frames::ExpectOnTheWayIn(int arrival, int home, int family, uint8_t tag) {
     EXPECT_EQ(copies(frame, nic), frame.ip && wire != on ? 0 : 1);
     EXPECT_EQ(copies(frame, 1 - nic), 0);
     Bytes expected = frame.WithoutOuterTag();
-    if (frame.ip && home != on) {
+    if (frame.ip && home != arrival) {  // also where it lives, under the MAC of another
       expected = WithMacs(expected, LabPlan::NicMac(home), LabPlan::ClientMac(0));
     }
     for (const StackTap::Seen& seen : tap->Read()) {

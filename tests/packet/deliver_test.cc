@@ -111,6 +111,24 @@ TEST_P(DeliverTest, SiblingsMacLetInByTheFilterIsRefused) {
   }
 }
 
+// The address moved from h0 to h1; a peer that has not heard of it sends to h0's MAC.
+TEST_P(DeliverTest, AnAddressThatMovedHereIsServedUnderTheMacOfWhereItLived) {
+  const Bytes request = UnicastRequest(kClientMac, Client(GetParam()), h0_.mac, Own(h1_));
+  for (const uint32_t flags : {0U, uint32_t{SH_NIC_XDP_NATIVE}}) {
+    SetNicFlags(h1_, flags);
+    for (const Bytes& frame : {ToMacOf(h0_, Own(h1_)), request}) {
+      EXPECT_EQ(Deliver(h1_, frame),
+                Redirected(WithDestination(frame, h1_.mac), h1_.home, SH_IN_DELIVER, Into(h1_)));
+    }
+  }
+  // Not where it does not live, and not under a stranger's MAC.
+  const Bytes at_h0 = ToMacOf(h0_, Own(h1_));
+  EXPECT_EQ(Deliver(h0_, at_h0), Dropped(at_h0, h0_.home, SH_IN_FOREIGN));
+  const MacAddress stranger = {{0x02, 0x00, 0x5e, 0x99, 0x00, 0x01}};
+  const Bytes strange = Datagram(kClientMac, Client(GetParam()), stranger, Own(h1_));
+  EXPECT_EQ(Deliver(h1_, strange), Passed(strange, h1_.home, SH_IN_PASS));
+}
+
 TEST_P(DeliverTest, DrainedNicRefusesEverythingOfItsOwn) {
   SetPath(h0_, h1_);
   for (const Bytes& frame : {ToMacOf(h0_, Own(h0_)), ToMacOf(h0_, Unowned())}) {
