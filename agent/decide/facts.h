@@ -37,8 +37,21 @@ struct AddressFact {
   uint32_t flags = 0;    // IFA_F_*
   uint8_t scope = 0;     // RT_SCOPE_*
   uint8_t protocol = 0;  // IFA_PROTO; 0 where the kernel has none
+  // CLOCK_MONOTONIC, to a second (IFA_CACHEINFO); infinite: for good.
+  absl::Time valid_until = absl::InfiniteFuture();
+  absl::Time preferred_until = absl::InfiniteFuture();
 
   bool operator==(const AddressFact&) const = default;
+};
+
+// One entry of a neighbour cache (RTM_NEWNEIGH).
+struct NeighborFact {
+  IfIndex link = IfIndex::kNone;
+  IpAddress ip;
+  MacAddress mac;      // zero while it is being resolved
+  uint16_t state = 0;  // NUD_*
+
+  bool operator==(const NeighborFact&) const = default;
 };
 
 // One unicast route (RTM_NEWROUTE) through an interface; multipath routes appear once a next hop.

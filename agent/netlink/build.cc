@@ -8,6 +8,9 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+
+#include "agent/base/clock.h"
 #include "agent/netlink/canonical.h"
 
 namespace stronghost {
@@ -17,6 +20,16 @@ constexpr uint16_t kIfaProto = 11;  // IFA_PROTO: Linux 5.18; older kernels pass
 constexpr uint32_t kSettableAddressFlags = IFA_F_NODAD | IFA_F_OPTIMISTIC | IFA_F_HOMEADDRESS |
                                            IFA_F_MANAGETEMPADDR | IFA_F_NOPREFIXROUTE |
                                            IFA_F_MCAUTOJOIN;
+
+// As IFA_CACHEINFO wants them.
+uint32_t SecondsLeft(absl::Time until) {
+  constexpr uint32_t kForGood = 0xffffffff;  // INFINITY_LIFE_TIME
+  if (until == absl::InfiniteFuture()) {
+    return kForGood;
+  }
+  const int64_t left = absl::ToInt64Seconds(until - MonotonicNow());
+  return static_cast<uint32_t>(std::clamp<int64_t>(left, 0, kForGood - 1));
+}
 
 IpAddress BroadcastOf(const IpPrefix& prefix) {
   std::array<uint8_t, 4> bytes{};
@@ -126,6 +139,11 @@ NetlinkMessage AddAddressRequest(const AddressFact& address) {
     request.PutIp(IFA_BROADCAST, BroadcastOf(address.ip));
   }
   request.PutU32(IFA_FLAGS, address.flags & kSettableAddressFlags);
+  if (address.valid_until != absl::InfiniteFuture()) {
+    const ifa_cacheinfo info{.ifa_prefered = SecondsLeft(address.preferred_until),
+                             .ifa_valid = std::max(SecondsLeft(address.valid_until), 1U)};
+    request.PutBytes(IFA_CACHEINFO, &info, sizeof(info));
+  }
   if (address.protocol != 0) {
     request.PutU8(kIfaProto, address.protocol);
   }
@@ -186,6 +204,21 @@ NetlinkMessage SetNeighborRequest(IfIndex link, const IpAddress& ip, const MacAd
   header.ndm_state = state;
   request.PutIp(NDA_DST, ip);
   request.PutMac(NDA_LLADDR, mac);
+  return request;
+}
+
+NetlinkMessage AddNeighborRequest(const NeighborFact& neighbor) {
+  NetlinkMessage request =
+      SetNeighborRequest(neighbor.link, neighbor.ip, neighbor.mac, neighbor.state);
+  request.header().nlmsg_flags |= NLM_F_EXCL;
+  request.header().nlmsg_flags &= ~NLM_F_REPLACE;
+  return request;
+}
+
+NetlinkMessage DumpNeighborsRequest(IfIndex link) {
+  NetlinkMessage request(RTM_GETNEIGH, 0);
+  request.AddHeader<ndmsg>();
+  request.PutU32(NDA_IFINDEX, ToInt(link));
   return request;
 }
 

@@ -13,7 +13,7 @@ namespace stronghost {
 
 // Adds; an address that is there already answers EEXIST and stays as it is. Of `flags` only those
 // count that a user may set (IFA_F_NODAD, IFA_F_NOPREFIXROUTE ...), so a fact that was read from
-// the kernel can be given back. IPv4 gets the broadcast address of its prefix. Lifetime: forever.
+// the kernel can be given back. IPv4 gets the broadcast address of its prefix.
 NetlinkMessage AddAddressRequest(const AddressFact& address);
 NetlinkMessage DeleteAddressRequest(const AddressFact& address);
 
@@ -42,6 +42,8 @@ NetlinkMessage SetLinkUpRequest(IfIndex link, bool up);
 // `state` is NUD_*: NUD_PERMANENT, NUD_REACHABLE, NUD_STALE. An existing entry is overwritten.
 NetlinkMessage SetNeighborRequest(IfIndex link, const IpAddress& ip, const MacAddress& mac,
                                   uint16_t state);
+// EEXIST where the link has an entry for it, of whatever state.
+NetlinkMessage AddNeighborRequest(const NeighborFact& neighbor);
 
 // One link, without statistics. Answered by RTM_NEWLINK, or by ENODEV.
 NetlinkMessage GetLinkRequest(IfIndex link);
@@ -52,5 +54,6 @@ NetlinkMessage DumpAddressesRequest();
 NetlinkMessage DumpRoutesRequest(int family);
 NetlinkMessage DumpRulesRequest(int family);
 NetlinkMessage DumpFiltersRequest(IfIndex link);
+NetlinkMessage DumpNeighborsRequest(IfIndex link);  // both families
 
 }  // namespace stronghost

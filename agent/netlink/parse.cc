@@ -10,6 +10,7 @@
 
 #include <utility>
 
+#include "agent/base/clock.h"
 #include "agent/netlink/message.h"
 
 namespace stronghost {
@@ -26,6 +27,12 @@ bool ReadIndex(absl::Span<const char> payload, IfIndex& index) {
   const bool good = ReadValue(payload, value);
   index = IfIndex{value};
   return good;
+}
+
+absl::Time Deadline(uint32_t seconds) {
+  constexpr uint32_t kForGood = 0xffffffff;  // INFINITY_LIFE_TIME
+  return seconds == kForGood ? absl::InfiniteFuture()
+                             : absl::FromUnixSeconds(absl::ToUnixSeconds(MonotonicNow()) + seconds);
 }
 
 // Pairs name each other in IFLA_LINK; neither sits on the other.
@@ -129,6 +136,13 @@ std::optional<AddressFact> ParseAddress(const nlmsghdr& message) {
       case kIfaProto:
         good = ReadValue(payload, fact.protocol) && good;
         break;
+      case IFA_CACHEINFO: {
+        ifa_cacheinfo info{};
+        good = ReadValue(payload, info) && good;
+        fact.valid_until = Deadline(info.ifa_valid);
+        fact.preferred_until = Deadline(info.ifa_prefered);
+        break;
+      }
       default:
         break;
     }
@@ -221,6 +235,27 @@ std::optional<FilterEntry> ParseFilter(const nlmsghdr& message) {
   };
   const bool good = ForEachAttribute(AttributeBytes(message, sizeof(*header)), read);
   return good && found ? std::optional(entry) : std::nullopt;
+}
+
+std::optional<NeighborFact> ParseNeighbor(const nlmsghdr& message) {
+  const auto* header = FamilyHeader<ndmsg>(message);
+  if (!HasType(message, RTM_NEWNEIGH, RTM_DELNEIGH) || header == nullptr ||
+      (header->ndm_family != AF_INET && header->ndm_family != AF_INET6) ||
+      header->ndm_ifindex <= 0) {
+    return std::nullopt;
+  }
+  NeighborFact fact{.link = IfIndex{static_cast<uint32_t>(header->ndm_ifindex)},
+                    .state = header->ndm_state};
+  bool found = false;
+  const auto read = [&](uint16_t type, absl::Span<const char> payload) {
+    if (type == NDA_DST) {
+      found = ReadIp(payload, header->ndm_family, fact.ip);
+    } else if (type == NDA_LLADDR && payload.size() == fact.mac.bytes.size()) {
+      static_cast<void>(ReadValue(payload, fact.mac.bytes));
+    }
+  };
+  const bool good = ForEachAttribute(AttributeBytes(message, sizeof(*header)), read);
+  return good && found ? std::optional(fact) : std::nullopt;
 }
 
 std::optional<LinkState> ParseLinkState(const nlmsghdr& message) {

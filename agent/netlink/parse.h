@@ -32,6 +32,9 @@ std::optional<RuleFact> ParseRule(const nlmsghdr& message);
 // An entry of a NIC's own filter (NTF_SELF, AF_BRIDGE). `link` and `mac` only.
 std::optional<FilterEntry> ParseFilter(const nlmsghdr& message);
 
+// An entry of a neighbour cache, of either family.
+std::optional<NeighborFact> ParseNeighbor(const nlmsghdr& message);
+
 // The three things that a carrier poll wants of RTM_NEWLINK, read without copying the rest.
 struct LinkState {
   IfIndex link = IfIndex::kNone;

@@ -1,5 +1,6 @@
 #include "agent/observe/facts_events.h"
 
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
@@ -7,10 +8,13 @@
 
 #include "agent/base/ids.h"
 #include "agent/netlink/canonical.h"
+#include "agent/netlink/message.h"
 #include "agent/netlink/parse.h"
 
 namespace stronghost {
 namespace {
+
+constexpr uint8_t kDhcpProtocol = 16;  // RTPROT_DHCP
 
 template <typename T, typename Predicate>
 bool EraseIf(std::vector<T>& values, Predicate predicate) {
@@ -18,6 +22,16 @@ bool EraseIf(std::vector<T>& values, Predicate predicate) {
   const bool any = end != values.end();
   values.erase(end, values.end());
   return any;
+}
+
+// The last word about a link that moves to another network namespace names that (IFLA_NEW_NETNSID).
+bool IsElsewhere(const nlmsghdr& message) {
+  bool found = false;
+  ForEachAttribute(AttributeBytes(message, sizeof(ifinfomsg)),
+                   [&found](uint16_t type, absl::Span<const char> /*payload*/) {
+                     found |= type == IFLA_NEW_NETNSID;
+                   });
+  return found;
 }
 
 bool SameAddress(const AddressFact& a, const AddressFact& b) {
@@ -220,7 +234,9 @@ void AddEvent(bool gone, std::optional<Fact> fact, std::vector<KernelEvent>& eve
 
 bool IsWatchedRoute(const RouteFact& route) {
   if (route.table == RT_TABLE_MAIN) {
-    return route.destination.length == 0 || !route.gateway.has_value();
+    const bool by_hand = route.protocol == RTPROT_BOOT || route.protocol == RTPROT_STATIC ||
+                         route.protocol == kRouteProtocol || route.protocol == kDhcpProtocol;
+    return by_hand || route.destination.length == 0 || !route.gateway.has_value();
   }
   return route.table > kTableBase && route.table < kGatewayTableBase + kGatewayTables;
 }
@@ -234,7 +250,7 @@ void DecodeEvent(const nlmsghdr& message, std::vector<KernelEvent>& events) {
       break;
     case RTM_DELLINK:
       if (auto link = ParseLink(message); link.has_value()) {
-        events.emplace_back(LinkGone{link->index});
+        events.emplace_back(LinkGone{link->index, IsElsewhere(message)});
       }
       break;
     case RTM_NEWADDR:

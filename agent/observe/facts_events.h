@@ -17,6 +17,7 @@ struct LinkChanged {
 };
 struct LinkGone {
   IfIndex link = IfIndex::kNone;
+  bool elsewhere = false;  // moved to another network namespace
   bool operator==(const LinkGone&) const = default;
 };
 struct AddressChanged {
@@ -53,8 +54,9 @@ struct Resync {
 using KernelEvent = std::variant<LinkChanged, LinkGone, AddressChanged, AddressGone, RouteChanged,
                                  RouteGone, RuleChanged, RuleGone, Resync>;
 
-// Routes that matter: all of the agent's tables, and of table main the default routes and those
-// without a gateway. A router's million others are left out.
+// Routes that matter: all of the agent's tables, and of table main the default routes, those
+// without a gateway, and those that a person, a network manager or the agent set. A router's
+// million others are left out.
 bool IsWatchedRoute(const RouteFact& route);
 
 // Appends the events of one notification: none if it is of no use or malformed, several for a

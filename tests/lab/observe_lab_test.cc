@@ -57,7 +57,7 @@ TEST_F(Observe, ASnapshotTellsWhatIpTells) {
       "link add br0 type bridge\n"
       "link set eth1 master br0\n"
       "route add default nexthop via 198.51.100.253 nexthop via 198.51.100.254\n"
-      "route add 203.0.113.0/24 via 198.51.100.254\n"
+      "route add 203.0.113.0/24 via 198.51.100.254 proto bird\n"
       "route add default via 198.51.100.254 table 77\n");
   const Facts facts = Read();
   const LinkFact* eth0 = facts.FindLink("eth0");
@@ -80,7 +80,7 @@ TEST_F(Observe, ASnapshotTellsWhatIpTells) {
     std::vector<IpAddress> found;
     for (const RouteFact& route : facts.routes) {
       EXPECT_EQ(route.table, uint32_t{RT_TABLE_MAIN});
-      EXPECT_NE(route.destination, Prefix("203.0.113.0/24")) << "beyond a gateway";
+      EXPECT_NE(route.destination, Prefix("203.0.113.0/24")) << "of a routing daemon";
       if (route.destination == Prefix("0.0.0.0/0")) {
         found.push_back(*route.gateway);
       }
