@@ -1,6 +1,7 @@
 #include "agent/act/kernel_diff.h"
 
 #include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
 
 #include <algorithm>
 #include <tuple>
@@ -48,7 +49,15 @@ class Differ {
  public:
   Differ(const KernelState& desired, const Facts& actual,
          const std::vector<FilterEntry>& actual_filters, const AgentState& owned)
-      : desired_(desired), actual_(actual), actual_filters_(actual_filters), owned_(owned) {}
+      : desired_(desired), actual_(actual), actual_filters_(actual_filters), owned_(owned) {
+    for (const AddressFact& address : actual_.addresses) {
+      present_.insert({address.link, address.ip.address});
+    }
+    for (const LeftAddress& left : desired_.left) {
+      left_[{left.link, left.ip}] = left.keeper;
+      left_links_.insert(left.link);
+    }
+  }
 
   std::vector<KernelStep> Run() {
     DiffIfGroups();
@@ -113,11 +122,27 @@ class Differ {
     return found != actual_.addresses.end() ? &*found : nullptr;
   }
 
+  void AddMoved() {
+    for (const AddressFact& address : desired_.moved) {
+      if (Exists(address.link) && !present_.contains({address.link, address.ip.address})) {
+        steps_.emplace_back(AddAddress{address, /*moved=*/true});
+      }
+    }
+  }
+
+  // What moved away goes when it has arrived, whosever it was; else only what the agent added does.
+  bool MayGo(const AddressFact& address) const {
+    const auto left = left_.find({address.link, address.ip.address});
+    return left != left_.end() ? present_.contains({left->second, address.ip.address})
+                               : IsOwned(address);
+  }
+
   void DiffAddresses() {
     absl::btree_set<AddressId> present;
     for (const AddressFact& address : actual_.addresses) {
       present.insert(IdOf(address));
     }
+    AddMoved();
     absl::btree_set<AddressId> wanted;
     absl::btree_set<AddressId> deleted;
     for (const AddressFact& address : desired_.addresses) {
@@ -136,7 +161,7 @@ class Differ {
     }
     std::vector<AddressFact> leaving;
     for (const AddressFact& address : actual_.addresses) {
-      if (IsOwned(address) && !wanted.contains(IdOf(address)) &&
+      if (MayGo(address) && !wanted.contains(IdOf(address)) &&
           deleted.insert(IdOf(address)).second) {
         leaving.push_back(address);
       }
@@ -173,31 +198,49 @@ class Differ {
     absl::btree_set<RouteFact> wanted;
     absl::btree_set<RouteKey> replaceable;  // held by a route of the agent's that has to go
     absl::btree_set<RouteKey> replaced;
+    absl::btree_set<RouteFact> own;  // the agent's that have to go
     for (const RouteFact& route : desired_.routes) {
       wanted.insert(Effect(route));
     }
     for (const RouteFact& route : actual_.routes) {
       present.insert(Effect(route));
       if (route.protocol == kRouteProtocol && !wanted.contains(Effect(route))) {
+        own.insert(Effect(route));
+        replaceable.insert(KeyOf(CanonicalRoute(route)));
+      }
+    }
+    // Of a NIC whose addresses move away: it loses its routes with them.
+    const auto goes = [this](const RouteFact& route) {
+      return route.table == RT_TABLE_MAIN && left_links_.contains(route.link);
+    };
+    for (const RouteFact& route : actual_.routes) {
+      if (goes(route)) {
         replaceable.insert(KeyOf(CanonicalRoute(route)));
       }
     }
     for (const RouteFact& route : actual_.routes) {
-      if (route.protocol != kRouteProtocol) {
+      if (route.protocol != kRouteProtocol && !goes(route)) {
         replaceable.erase(KeyOf(CanonicalRoute(route)));  // the kernel might take his
       }
     }
-    for (const RouteFact& route : desired_.routes) {
-      if (!Exists(route.link) || !present.insert(Effect(route)).second) {
-        continue;
+    const auto add = [&](const RouteFact& route, uint8_t protocol) {
+      const bool taken_back = protocol != kRouteProtocol && own.contains(Effect(route));
+      if (!Exists(route.link) || (!present.insert(Effect(route)).second && !taken_back)) {
+        return;
       }
       RouteFact added = CanonicalRoute(route);
-      added.protocol = kRouteProtocol;
+      added.protocol = protocol;
       const bool replace = replaceable.erase(KeyOf(added)) > 0;
       if (replace) {
         replaced.insert(KeyOf(added));
       }
       steps_.emplace_back(AddRoute{added, replace});
+    };
+    for (const RouteFact& route : desired_.routes) {
+      add(route, kRouteProtocol);
+    }
+    for (const RouteFact& route : desired_.restored_routes) {
+      add(route, route.protocol);
     }
     for (const RouteFact& route : actual_.routes) {
       if (route.protocol == kRouteProtocol && !wanted.contains(Effect(route)) &&
@@ -236,6 +279,9 @@ class Differ {
   const Facts& actual_;
   const std::vector<FilterEntry>& actual_filters_;
   const AgentState& owned_;
+  absl::btree_set<std::pair<IfIndex, IpAddress>> present_;
+  absl::btree_map<std::pair<IfIndex, IpAddress>, IfIndex> left_;  // -> keeper
+  absl::btree_set<IfIndex> left_links_;
   std::vector<KernelStep> steps_;
   std::vector<KernelStep> deletions_;
 };

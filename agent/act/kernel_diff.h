@@ -16,9 +16,11 @@ namespace stronghost {
 // the kernel holds only one of a kind: a route with another next hop is replaced in one step, and
 // an IPv6 address of the agent's whose prefix length changed is deleted first.
 //
-// Deleted are only routes and rules that bear kRouteProtocol, and addresses, filters and link
-// groups that `owned` says the agent made. Desired routes and rules get kRouteProtocol whatever
-// they bear; an equal one of somebody else's will do as well, and stays his.
+// Addresses that moved (`desired.left`) are deleted where they were once their keeper has them.
+//
+// Otherwise deleted are only routes and rules that bear kRouteProtocol, and addresses, filters and
+// link groups that `owned` says the agent made. Desired routes and rules get kRouteProtocol
+// whatever they bear; an equal one of somebody else's will do as well, and stays his.
 //
 // Comparison is in the kernel's own spelling (canonical.h): the steps applied, the difference is
 // empty. Addresses are told apart by link and prefix; flags and scope don't matter.

@@ -19,7 +19,9 @@ class Recorder {
   // Called before the kernel is changed: notes what a step is going to add.
   void Announce(const KernelStep& step) {
     if (const auto* address = std::get_if<AddAddress>(&step)) {
-      state_.RecordAddress(Id(address->address));
+      if (!address->moved) {
+        state_.RecordAddress(Id(address->address));
+      }
     } else if (const auto* filter = std::get_if<AddFilter>(&step)) {
       state_.RecordFilter(filter->filter);
     } else if (const auto* group = std::get_if<SetIfGroup>(&step); group && !group->restore) {

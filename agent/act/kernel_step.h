@@ -13,6 +13,7 @@ namespace stronghost {
 
 struct AddAddress {
   AddressFact address;
+  bool moved = false;  // somebody else's, that only moves: never recorded as the agent's
   bool operator==(const AddAddress&) const = default;
 };
 

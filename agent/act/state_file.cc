@@ -10,43 +10,22 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
-#include <limits>
 #include <nlohmann/json.hpp>
-#include <stdexcept>
 #include <system_error>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "agent/act/state_json.h"
 #include "agent/base/status.h"
 #include "agent/base/unique_fd.h"
 
 namespace stronghost {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr uint32_t kVersion = 1;
 constexpr int kLockTries = 100;
 constexpr absl::Duration kLockPause = absl::Milliseconds(10);
-
-// The decoders throw at what they don't understand (as nlohmann-json does itself); DecodeState()
-// catches it all.
-uint32_t DecodeNumber(const Json& json) {
-  const auto value = json.is_number_unsigned() ? json.get<uint64_t>() : UINT64_MAX;
-  if (value > std::numeric_limits<uint32_t>::max()) {
-    throw std::invalid_argument(absl::StrCat(json.dump(), " is no 32-bit number"));
-  }
-  return static_cast<uint32_t>(value);
-}
-
-template <typename T>
-T Decoded(absl::StatusOr<T> value) {
-  if (!value.ok()) {
-    throw std::invalid_argument(Message(value.status()));
-  }
-  return *std::move(value);
-}
 
 Json Encode(const LinkId& link) {
   return {{"link", ToInt(link.index)}, {"name", link.name}};
@@ -76,6 +55,9 @@ Json Encode(const AgentState& state) {
   for (const FilterEntry& filter : state.filters) {
     json["filters"].push_back({{"link", ToInt(filter.link)}, {"mac", filter.mac.ToString()}});
   }
+  if (state.inventory != Inventory{}) {
+    json["inventory"] = EncodeInventory(state.inventory);
+  }
   return json;
 }
 
@@ -99,6 +81,9 @@ absl::StatusOr<AgentState> DecodeState(const Json& json) {
     // Files of before there were drains have none.
     for (const Json& nic : json.value("drains", Json::array())) {
       state.drains.insert(nic.get<std::string>());
+    }
+    if (const auto inventory = json.find("inventory"); inventory != json.end()) {
+      state.inventory = DecodeInventory(*inventory);
     }
     return state;
   } catch (const std::exception& error) {
@@ -311,6 +296,12 @@ void StateFile::RecordDrain(const std::string& nic) {
 }
 void StateFile::ForgetDrain(const std::string& nic) {
   dirty_ |= state_.drains.erase(nic) > 0;
+}
+void StateFile::SetInventory(const Inventory& inventory) {
+  if (state_.inventory != inventory) {
+    state_.inventory = inventory;
+    dirty_ = true;
+  }
 }
 void StateFile::ForgetDrains() {
   dirty_ |= !state_.drains.empty();

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "agent/base/net_types.h"
 #include "agent/decide/desired.h"
+#include "agent/decide/inventory.h"
 
 namespace stronghost {
 
@@ -23,22 +24,16 @@ struct LinkId {
   auto operator<=>(const LinkId&) const = default;
 };
 
-// An address that the agent added to an interface.
-struct AddedAddress {
-  std::string link;
-  IpPrefix ip;
-
-  auto operator<=>(const AddedAddress&) const = default;
-};
-
 struct AgentState {
   absl::btree_map<std::string, std::string> sysctls;  // path (sysctls.h) -> original value
   absl::btree_map<LinkId, uint32_t> ifgroups;         // -> original link group
-  absl::btree_set<AddedAddress> addresses;
+  AddedAddresses addresses;
   absl::btree_set<FilterEntry> filters;
   // NICs that an operator took out of service; no change of the kernel, so it is in force with
   // Save().
   std::set<std::string> drains;
+  // Where the members' addresses live: adopted ones are not added by the agent, but moved.
+  Inventory inventory;
 
   bool operator==(const AgentState&) const = default;
   [[nodiscard]] bool IsEmpty() const { return *this == AgentState{}; }
@@ -88,6 +83,7 @@ class StateFile {
   void RecordDrain(const std::string& nic);
   void ForgetDrain(const std::string& nic);
   void ForgetDrains();
+  void SetInventory(const Inventory& inventory);
 
   // Writes the state if it was changed since the last time; makes the folder where it is missing
   // (mode 0700). After an error the old file is in force and the next Save() tries again.

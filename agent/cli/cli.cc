@@ -23,6 +23,7 @@ void AddVerbs(CLI::App* app, Session* session) {
   AddStatusVerb(app, session);
   AddExplainVerb(app, session);
   AddDrainVerbs(app, session);
+  AddMoveVerb(app, session);
   AddDetachVerb(app, session);
 }
 

@@ -96,13 +96,20 @@ std::string GroupPart(const GroupReport& group, const ViewOptions& options) {
     absl::StrAppend(&out, "\n", AddressesPart(group, options));
   }
   const std::vector<StandInReport> stand_ins = StandIns(group);
-  if (!stand_ins.empty()) {
+  const std::vector<RelocatedReport> relocated = Relocated(group);
+  if (!stand_ins.empty() || !relocated.empty()) {
     out.push_back('\n');
   }
   for (const StandInReport& stand_in : stand_ins) {
     const std::string line = absl::StrCat(stand_in.wire, " stands in for ", stand_in.home, ": ",
                                           Count(stand_in.addresses, "address", "addresses"),
                                           ", for ", Age(stand_in.since, options));
+    absl::StrAppend(&out, "  ", Paint(Printable(line), Tone::kWarning, options.color), "\n");
+  }
+  for (const RelocatedReport& away : relocated) {
+    const std::string line =
+        absl::StrCat(Count(away.addresses, "address", "addresses"), " of ", away.origin,
+                     away.addresses == 1 ? " lives on " : " live on ", away.home, " meanwhile");
     absl::StrAppend(&out, "  ", Paint(Printable(line), Tone::kWarning, options.color), "\n");
   }
   return out;

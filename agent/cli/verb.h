@@ -41,6 +41,7 @@ CLI::App* AddVerb(CLI::App* app, Session* session, const std::string& name,
 void AddStatusVerb(CLI::App* app, Session* session);
 void AddExplainVerb(CLI::App* app, Session* session);
 void AddDrainVerbs(CLI::App* app, Session* session);  // drain, undrain
+void AddMoveVerb(CLI::App* app, Session* session);
 void AddDetachVerb(CLI::App* app, Session* session);
 
 }  // namespace stronghost

@@ -17,6 +17,8 @@ enum class XdpMode { kAuto, kNative, kGeneric, kOff };
 enum class TcMode { kAuto, kTcx, kClsact };
 enum class ProbeMode { kOff, kOnSuspicion, kAlways };
 
+constexpr int kMaxFlapLimit = 1000;
+
 // A managed address written down by the user; it is added to its home when it is missing there.
 struct AddressConfig {
   IpPrefix ip;
@@ -47,6 +49,7 @@ struct GroupConfig {
   std::vector<IpAddress> gateways;
   absl::Duration failback = absl::Seconds(5);                // InfiniteDuration: "never"
   absl::Duration relocate_after = absl::InfiniteDuration();  // InfiniteDuration: "never"
+  int flap_limit = 10;  // losses of a link within a minute, after which it is left out; 0: none
   bool policy_rules = true;
   DetectConfig detect;
   std::vector<AddressConfig> addresses;

@@ -54,6 +54,8 @@ TomlNode ToNode(const toml::node& source, int depth) {
     node.text = text->get();
   } else if (const auto* boolean = source.as_boolean()) {
     node.boolean = boolean->get();
+  } else if (const auto* integer = source.as_integer()) {
+    node.integer = integer->get();
   } else if (depth >= kMaxDepth) {
     return node;
   } else if (const auto* array = source.as_array()) {

@@ -25,6 +25,7 @@ struct TomlNode {
   Position position;
   std::string text;                 // kString
   bool boolean = false;             // kBoolean
+  int64_t integer = 0;              // kInteger
   std::vector<TomlNode> items;      // kArray
   std::vector<TomlMember> members;  // kTable, in no particular order
 

@@ -61,6 +61,21 @@ void TableReader::Boolean(absl::string_view key, bool* out) {
   *out = node->boolean;
 }
 
+void TableReader::Count(absl::string_view key, int most, int* out) {
+  const TomlNode* node = Take(key);
+  if (node == nullptr) {
+    return;
+  }
+  if (node->kind != TomlKind::kInteger) {
+    Report(key, *node,
+           absl::StrCat(key, " is ", KindName(node->kind), "; write a whole number, no quotes"));
+  } else if (node->integer < 0 || node->integer > most) {
+    Report(key, *node, absl::StrCat(key, " is ", node->integer, "; write 0 to ", most));
+  } else {
+    *out = static_cast<int>(node->integer);
+  }
+}
+
 void TableReader::Time(absl::string_view key, Never never, absl::Duration* out) {
   const TomlNode* node = Take(key);
   if (node == nullptr) {

@@ -38,6 +38,8 @@ class TableReader {
   // `example` is shown when the value is no string.
   void Text(absl::string_view key, absl::string_view example, std::string* out);
   void Boolean(absl::string_view key, bool* out);
+  // An integer of 0 to `most`.
+  void Count(absl::string_view key, int most, int* out);
   void Time(absl::string_view key, Never never, absl::Duration* out);
   void Address(absl::string_view key, std::optional<IpAddress>* out);
   void AddressWithLength(absl::string_view key, std::optional<IpPrefix>* out);

@@ -34,6 +34,13 @@ std::string Describe(const WireChange& change) {
                       ")");
 }
 
+std::string Describe(const AddressesMoved& moved) {
+  return absl::StrCat("group ", moved.group, ": ", moved.addresses,
+                      moved.addresses == 1 ? " address of " : " addresses of ", moved.from,
+                      moved.addresses == 1 ? " lives on " : " live on ", moved.to, " now (",
+                      moved.cause, ")");
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const LoadedConfig& loaded,
@@ -100,6 +107,15 @@ EngineObserver Daemon::Observer() {
                 metrics_->CountFailover(change.group, change.home, change.cause);
                 if (change.outage > absl::ZeroDuration()) {
                   metrics_->ObserveOutage(change.outage);
+                }
+              },
+          .on_addresses_moved =
+              [this](const AddressesMoved& moved) {
+                Log(moved.cause == "failback" || moved.cause == "moved" ? LogLevel::kInfo
+                                                                        : LogLevel::kWarning,
+                    Describe(moved));
+                if (moved.cause == "gone") {  // the others had a stand-in, and are counted by it
+                  metrics_->CountFailover(moved.group, moved.from, moved.cause);
                 }
               },
           .on_conflict =
@@ -188,6 +204,12 @@ absl::StatusOr<DrainReport> Daemon::Undrain(const std::string& nic) {
   if (report.ok()) {
     Log(LogLevel::kInfo, absl::StrCat(nic, " is back in service"));
   }
+  return report;
+}
+
+absl::StatusOr<MoveReport> Daemon::Move(const IpAddress& address, const std::string& nic) {
+  auto report = engine_->Move(address, nic);
+  AfterTurn();
   return report;
 }
 

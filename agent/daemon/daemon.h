@@ -29,6 +29,7 @@ class Daemon : public AgentApi {
                                         const std::string& scope) override;
   absl::StatusOr<DrainReport> Drain(const std::string& nic, bool force) override;
   absl::StatusOr<DrainReport> Undrain(const std::string& nic) override;
+  absl::StatusOr<MoveReport> Move(const IpAddress& address, const std::string& nic) override;
   absl::Status Detach() override;
 
  private:

@@ -1,5 +1,9 @@
 #include "agent/daemon/detach.h"
 
+#include <linux/if_addr.h>
+
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "agent/act/kernel_diff.h"
@@ -10,10 +14,78 @@
 #include "agent/datapath/datapath.h"
 #include "agent/netlink/socket.h"
 #include "agent/observe/driver_names.h"
+#include "agent/observe/facts_events.h"
 #include "agent/observe/snapshot.h"
 
 namespace stronghost {
 namespace {
+
+// What led through `nic` leads through the NIC that has its addresses: they would be of little use
+// otherwise.
+void AddRoutesThrough(const LinkFact& home, const absl::btree_map<std::string, KnownNic>& nics,
+                      const std::string& nic, KernelState& state) {
+  const auto known = nics.find(nic);
+  if (known == nics.end()) {
+    return;
+  }
+  for (RouteFact route : known->second.routes) {
+    route.link = home.index;
+    if (std::find(state.restored_routes.begin(), state.restored_routes.end(), route) ==
+        state.restored_routes.end()) {
+      state.restored_routes.push_back(route);
+    }
+  }
+}
+
+// Relocated addresses that the agent found belong on their own NIC, where that is there again; else
+// they stay where they live.
+KernelState AddressesBackHome(const Facts& facts, const Inventory& inventory) {
+  KernelState state;
+  for (const auto& [ip, residence] : inventory.addresses) {
+    const LinkFact* origin = facts.FindLink(residence.origin);
+    const LinkFact* home = facts.FindLink(residence.home);
+    const bool back = origin != nullptr && origin->admin_up && origin->carrier;
+    if (home != nullptr && residence.relocated() && !back) {
+      AddRoutesThrough(*home, inventory.nics, residence.origin, state);
+    }
+    if (!residence.adopted || !residence.relocated() || !back || home == nullptr) {
+      continue;
+    }
+    state.moved.push_back({.link = origin->index,
+                           .ip = {ip, residence.length},
+                           .flags = residence.flags | (ip.IsV6() ? IFA_F_NODAD : 0U),
+                           .scope = residence.scope,
+                           .protocol = residence.protocol,
+                           .valid_until = residence.valid_until,
+                           .preferred_until = residence.preferred_until});
+    state.left.push_back({home->index, ip, origin->index});
+  }
+  for (const auto& [nic, known] : inventory.nics) {
+    const LinkFact* link = facts.FindLink(nic);
+    if (known.routes_lost && link != nullptr && link->admin_up && link->carrier) {
+      state.restored_routes.insert(state.restored_routes.end(), known.routes.begin(),
+                                   known.routes.end());
+    }
+  }
+  return state;
+}
+
+// Adds them there; what succeeded is in `facts` afterwards, so that the other copy may go.
+ApplyReport ReturnAddresses(NetlinkSocket& netlink, const KernelState& original, Facts& facts) {
+  std::vector<KernelStep> steps;
+  for (const AddressFact& address : original.moved) {
+    steps.emplace_back(AddAddress{address, /*moved=*/true});
+  }
+  ApplyReport report = ApplySteps(netlink, steps, facts);
+  for (const KernelStep& step : steps) {
+    const bool failed = std::any_of(report.failures.begin(), report.failures.end(),
+                                    [&step](const auto& failure) { return failure.step == step; });
+    if (!failed) {
+      ApplyEvent(facts, AddressChanged{std::get<AddAddress>(step).address});
+    }
+  }
+  return report;
+}
 
 // What the agent added to the kernel beside its programs, by its protocol number and its state
 // file. Failures are appended to `left`.
@@ -21,15 +93,21 @@ absl::Status RemoveKernelState(StateFile& state, std::vector<std::string>& left)
   RETURN_IF_ERROR(state.SaveAnew());
   ASSIGN_OR_RETURN(auto netlink, NetlinkSocket::Open());
   ASSIGN_OR_RETURN(auto drivers, DriverNames::Open());
-  ASSIGN_OR_RETURN(const Facts facts, ReadFacts(netlink, drivers));
+  ASSIGN_OR_RETURN(Facts facts, ReadFacts(netlink, drivers));
   std::vector<IfIndex> links;
   for (const auto& [index, link] : facts.links) {
     links.push_back(index);
   }
   ASSIGN_OR_RETURN(const auto filters, ReadFilters(netlink, links));
-  const auto steps = DiffKernel(KernelState{}, facts, filters, state.state());
+  const KernelState original = AddressesBackHome(facts, state.state().inventory);
+  const ApplyReport returned = ReturnAddresses(netlink, original, facts);
+  const auto steps = DiffKernel(original, facts, filters, state.state());
   ASSIGN_OR_RETURN(const ApplyReport report, ApplyRecorded(netlink, steps, facts, state));
+  for (const StepFailure& failure : returned.failures) {
+    left.push_back(Message(failure.status));
+  }
   state.ForgetDrains();  // who comes next begins with all NICs
+  state.SetInventory({});
   if (const absl::Status status = state.Save(); !status.ok()) {
     left.push_back(Message(status));
   }

@@ -72,8 +72,18 @@ void Engine::Resynchronise() {
   } else {
     ClearProblem("read the kernel's state");
   }
+  RefreshLinks(/*gone_is_down=*/true);  // the links were read before the addresses
   attachments_.clear();
   applied_sysctls_.reset();
+}
+
+void Engine::SaveState() {
+  if (const absl::Status status = state_file_->Save(); !status.ok()) {
+    Problem("write the state file", status);
+    save_ = MonotonicNow() + absl::Seconds(10);
+  } else {
+    ClearProblem("write the state file");
+  }
 }
 
 absl::Status Engine::CheckFacts(const LoadedConfig& loaded) {
@@ -110,18 +120,40 @@ void Engine::AdoptPaths() {
   }
 }
 
-absl::Status Engine::OnKernelEvents() {
+// True: facts_ changed.
+absl::StatusOr<bool> Engine::ReadEvents(bool& lost) {
   ASSIGN_OR_RETURN(const std::vector<KernelEvent> events, monitor_->Read());
   bool changed = false;
   for (const KernelEvent& event : events) {
     resync_ |= std::holds_alternative<Resync>(event);
-    if (std::holds_alternative<LinkChanged>(event) || std::holds_alternative<LinkGone>(event)) {
+    if (const auto* link = std::get_if<LinkChanged>(&event)) {
       pace_.OnLinkNews(MonotonicNow());
+      if (!link->link.admin_up) {
+        bounced_.insert(link->link.index);  // even if it is up again by now
+      }
     }
     if (const auto* gone = std::get_if<LinkGone>(&event)) {
+      pace_.OnLinkNews(MonotonicNow());
+      if (gone->elsewhere) {
+        ForgetMac(gone->link);
+      }
       ForgetLink(gone->link);
     }
     changed |= ApplyEvent(facts_, event);
+    lost |= std::holds_alternative<AddressGone>(event) || std::holds_alternative<RouteGone>(event);
+  }
+  return changed;
+}
+
+absl::Status Engine::OnKernelEvents() {
+  bool lost = false;
+  ASSIGN_OR_RETURN(bool changed, ReadEvents(lost));
+  if (lost) {
+    // A NIC that goes down or away loses its addresses first, and tells of itself last. The answer
+    // comes when that is over; then its own words are there as well.
+    changed |= RefreshLinks(/*gone_is_down=*/true);
+    ASSIGN_OR_RETURN(const bool more, ReadEvents(lost));
+    changed |= more;
   }
   if (resync_) {
     // Events behind a gap are older than the snapshot, which contains them.
@@ -133,6 +165,17 @@ absl::Status Engine::OnKernelEvents() {
     Reconcile();
   }
   return absl::OkStatus();
+}
+
+// It lives on in another network namespace: its MAC is not ours to serve.
+void Engine::ForgetMac(IfIndex link) {
+  Inventory inventory = state_file_->state().inventory;
+  for (auto& [name, nic] : inventory.nics) {
+    if (nic.link == link) {
+      nic.mac = {};
+    }
+  }
+  state_file_->SetInventory(inventory);
 }
 
 // One of the same name or number may come back with nothing of what was set on this one.
@@ -167,19 +210,27 @@ absl::Status Engine::OnBpfEvents() {
   return absl::OkStatus();
 }
 
-void Engine::OnPoll() {
+bool Engine::RefreshLinks(bool gone_is_down) {
   const absl::StatusOr<std::vector<CarrierSample>> samples = poller_->Poll();
   if (!samples.ok()) {
     Problem("poll the carrier", samples.status());
+    for (const Member& member : decision_.members) {  // any of them may have been down
+      if (member.link != nullptr && gone_is_down) {
+        bounced_.insert(member.link->index);
+      }
+    }
   } else {
     ClearProblem("poll the carrier");
   }
   const absl::Time now = MonotonicNow();
   last_poll_ = now;
   bool changed = false;
-  for (const CarrierSample& sample : samples.value_or(std::vector<CarrierSample>())) {
+  for (CarrierSample sample : samples.value_or(std::vector<CarrierSample>())) {
     if (!sample.exists) {
-      continue;  // rtnetlink tells in time that a link is gone
+      if (!gone_is_down) {
+        continue;  // rtnetlink tells in time that a link is gone
+      }
+      sample.admin_up = sample.carrier = false;
     }
     if (sample.carrier && sample.admin_up) {
       last_alive_[sample.link] = now;
@@ -192,11 +243,16 @@ void Engine::OnPoll() {
       changed = true;
     }
   }
+  return changed;
+}
+
+void Engine::OnPoll() {
+  bool changed = RefreshLinks(/*gone_is_down=*/false);
   for (const auto& [index, home] : memory_) {
     changed |= datapath_->ReadPath(index).wire != home.path.wire;
   }
   if (changed) {
-    pace_.OnLinkNews(now);
+    pace_.OnLinkNews(MonotonicNow());
     PlaceWires();
     Reconcile();
   }
@@ -205,6 +261,10 @@ void Engine::OnPoll() {
 void Engine::OnDue() {
   SendDue();
   const absl::Time now = MonotonicNow();
+  if (now >= save_) {
+    save_ = absl::InfiniteFuture();
+    SaveState();
+  }
   if (now < std::min({retry_, decision_.wake, refresh_})) {
     return;
   }
@@ -220,7 +280,7 @@ void Engine::OnDue() {
 }
 
 absl::Time Engine::NextDue() const {
-  absl::Time due = std::min({decision_.wake, retry_, refresh_});
+  absl::Time due = std::min({decision_.wake, retry_, refresh_, save_});
   if (const auto announcement = announcements_.NextDue(); announcement.has_value()) {
     due = std::min(due, *announcement);
   }

@@ -39,16 +39,27 @@ struct WireChange {
   std::string home;
   std::string from;
   std::string to;
-  // "kernel" (BPF flipped), "carrier", "down", "gone", "drained", "failback"
+  // "kernel" (BPF flipped), "carrier", "down", "gone", "drained", "flapping",
+  // "failback"
   std::string cause;
   // How long the home had no working wire, at most: the loss lies between the last poll that found
   // the old wire alive and the change. Zero for planned changes.
   absl::Duration outage;
 };
 
+// Addresses that live on another NIC from now on.
+struct AddressesMoved {
+  std::string group;
+  std::string from;
+  std::string to;
+  std::string cause;  // "gone", "down", "carrier", "failback", "moved"
+  uint64_t addresses = 0;
+};
+
 // What the engine tells its owner, who logs and counts.
 struct EngineObserver {
   std::function<void(const WireChange&)> on_wire_change;
+  std::function<void(const AddressesMoved&)> on_addresses_moved;
   std::function<void(const sh_event&)> on_conflict;
   // Something did not work, or works less well than it could; each text once until it changes.
   std::function<void(const std::string&)> on_problem;
@@ -84,6 +95,11 @@ class Engine {
   absl::StatusOr<DrainReport> Drain(const std::string& nic, bool force);
   // Back in service, and its home back on it at once, whatever `failback` says.
   absl::StatusOr<DrainReport> Undrain(const std::string& nic);
+
+  // Planned: `address` lives on `nic` from now on, another NIC of its group; that is where it
+  // belongs. In the state file before anything changes. kNotFound: it is not managed, or no member
+  // has the name. kFailedPrecondition: `nic` is of another group, or not usable.
+  absl::StatusOr<MoveReport> Move(const IpAddress& address, const std::string& nic);
 
   // Takes everything back: programs, maps, rules, routes, filters, knobs, addresses that the agent
   // added. kFailedPrecondition: nothing could be removed, and the engine goes on. Otherwise it is
@@ -121,8 +137,14 @@ class Engine {
   void ForgetLink(IfIndex link);
   [[nodiscard]] bool IsOwnMac(const sh_mac& mac) const;
 
+  // Asks the links themselves. True: facts_ changed.
+  bool RefreshLinks(bool gone_is_down);
+  absl::StatusOr<bool> ReadEvents(bool& lost);
+  void ForgetMac(IfIndex link);
+  void SaveState();
+
   // A home's move, told and announced when all moves of the turn are in force.
-  struct Move {
+  struct WireMove {
     HomeIndex home = HomeIndex::kNone;
     IfIndex from = IfIndex::kNone;
     IfIndex to = IfIndex::kNone;
@@ -135,12 +157,18 @@ class Engine {
   bool SwapPaths(const Memory& desired);
   void Tell();
   void Announce(HomeIndex home);
+  [[nodiscard]] AnnounceJob JobOf(HomeIndex home) const;
   void SendDue();
-  void Report(const Move& move);
+  void Report(const WireMove& move);
   std::string CauseOf(HomeIndex home, IfIndex from, IfIndex to) const;
 
   // Everything.
   void Reconcile();
+  void MoveIn();
+  void CarryNeighborsOf(const Relocation& relocation);
+  void AnnounceRelocations();
+  void AnnounceArrived(HomeIndex home, std::vector<IpAddress> addresses);
+  void KeepInventory();
   void SetKnobs();
   void WriteMaps();
   void AttachNics();
@@ -171,18 +199,24 @@ class Engine {
   Facts facts_;
   Memberships memberships_;
   Memory memory_;
-  DatapathState applied_;  // what the maps hold
+  Reach reach_;
+  MoveOrders orders_;          // of the turn
+  std::set<IfIndex> bounced_;  // links that were down since the last turn
+  DatapathState applied_;      // what the maps hold
   Decision decision_;
   std::optional<std::vector<Sysctl>> applied_sysctls_;  // nullopt: set them all again
   absl::btree_map<IfIndex, AttachReport> attachments_;
   absl::btree_map<IfIndex, absl::Time> last_alive_;  // last poll that found carrier
   absl::btree_map<std::string, NicHistory> history_;
   absl::btree_map<std::string, std::string> failures_;  // topic -> what is wrong
-  std::vector<Move> moves_;                             // in force, not told yet
-  bool resync_ = false;         // facts_ may be wrong: read everything again
-  bool try_again_ = false;      // something failed in this turn
-  absl::Duration retry_delay_;  // grows while it fails
+  // Addresses that a home took in lately, so that announcements go on when more comes.
+  absl::btree_map<HomeIndex, std::pair<absl::Time, std::vector<IpAddress>>> arrived_;
+  std::vector<WireMove> moves_;  // in force, not told yet
+  bool resync_ = false;          // facts_ may be wrong: read everything again
+  bool try_again_ = false;       // something failed in this turn
+  absl::Duration retry_delay_;   // grows while it fails
   absl::Time retry_ = absl::InfiniteFuture();
+  absl::Time save_ = absl::InfiniteFuture();  // the inventory
   absl::Time refresh_ = absl::InfiniteFuture();
 };
 

@@ -9,11 +9,11 @@
 namespace stronghost {
 
 absl::StatusOr<const Member*> Engine::MemberNamed(const std::string& nic) const {
+  if (const Member* member = FindMember(decision_.members, nic); member != nullptr) {
+    return member;
+  }
   std::vector<std::string> names;
   for (const Member& member : decision_.members) {
-    if (member.name == nic) {
-      return &member;
-    }
     names.push_back(member.name);
   }
   return absl::NotFoundError(

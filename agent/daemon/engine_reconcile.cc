@@ -3,6 +3,7 @@
 #include <linux/if_addr.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "agent/act/kernel_diff.h"
@@ -26,11 +27,16 @@ void Engine::Reconcile() {
   try_again_ = false;
   ReadMulticast();
   SyncPaths();
+  const AgentState& state = state_file_->state();
   decision_ =
-      Decide({config_, facts_, memory_, applied_, state_file_->state().drains, MonotonicNow()});
+      Decide({config_, facts_, memory_, applied_, state.drains, state.inventory, state.addresses,
+              reach_, std::exchange(orders_, {}), std::exchange(bounced_, {}), MonotonicNow()});
   SetKnobs();
+  KeepInventory();
+  MoveIn();
   WriteMaps();
   Tell();
+  AnnounceRelocations();
   AttachNics();
   ApplyKernelState();
   NoteStates();

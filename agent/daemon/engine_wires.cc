@@ -78,7 +78,7 @@ void Engine::PlaceWires() {
   for (int round = 0; round < 4; ++round) {
     SyncPaths();
     const std::vector<Member> members =
-        FindMembers(config_, facts_, applied_, state_file_->state().drains);
+        FindMembers(config_, facts_, applied_, state_file_->state().drains, reach_);
     const Placement placement = Place(members, memory_, MonotonicNow());
     if (SwapPaths(placement.memory)) {
       break;
@@ -92,11 +92,11 @@ void Engine::Tell() {
   if (moves_.empty()) {
     return;
   }
-  for (const Move& move : moves_) {
+  for (const WireMove& move : moves_) {
     Announce(move.home);
   }
   SendDue();
-  for (const Move& move : std::exchange(moves_, {})) {
+  for (const WireMove& move : std::exchange(moves_, {})) {
     Report(move);
   }
 }
@@ -117,23 +117,25 @@ void Engine::SendDue() {
 }
 
 void Engine::Announce(HomeIndex index) {
-  const auto it = applied_.homes.find(index);
-  const auto memory = memory_.find(index);
-  if (it == applied_.homes.end() || memory == memory_.end()) {
-    return;
+  if (applied_.homes.contains(index) && memory_.contains(index)) {
+    announcements_.Start(JobOf(index), MonotonicNow());
   }
-  const HomeState& home = it->second;
-  const IfIndex wire = memory->second.path.wire;
+}
+
+// Of a home that is applied and in memory.
+AnnounceJob Engine::JobOf(HomeIndex index) const {
+  const HomeState& home = applied_.homes.at(index);
+  const IfIndex wire = memory_.at(index).path.wire;
   AnnounceJob job{
       .home = index, .wire = wire, .mac = home.mac, .stay = home.stay, .home_mac = home.mac};
   if (home.stay) {
     if (const auto link = facts_.links.find(wire); link != facts_.links.end()) {
       job.mac = link->second.mac;
     }
-    // RFC 4861 section 7.2.5: an advertisement without the R flag ends the use of a router.
-    const auto forwarding = ReadSysctl(absl::StrCat("ipv6/conf/", home.name, "/forwarding"));
-    job.router = forwarding.ok() && *forwarding != "0";
   }
+  // RFC 4861 section 7.2.5: an advertisement without the R flag ends the use of a router.
+  const auto forwarding = ReadSysctl(absl::StrCat("ipv6/conf/", home.name, "/forwarding"));
+  job.router = forwarding.ok() && *forwarding != "0";
   for (const auto& [key, owner] : applied_.addresses) {
     if (owner == index) {
       job.addresses.push_back(key.address);
@@ -143,7 +145,7 @@ void Engine::Announce(HomeIndex index) {
     job.groups = found->second.groups;
     job.igmp_version = found->second.igmp_version;
   }
-  announcements_.Start(std::move(job), MonotonicNow());
+  return job;
 }
 
 std::string Engine::CauseOf(HomeIndex index, IfIndex from, IfIndex to) const {
@@ -158,10 +160,14 @@ std::string Engine::CauseOf(HomeIndex index, IfIndex from, IfIndex to) const {
     return "carrier";
   }
   const auto home = applied_.homes.find(index);
-  return home != applied_.homes.end() && home->second.link == to ? "failback" : "drained";
+  if (home != applied_.homes.end() && home->second.link == to) {
+    return "failback";
+  }
+  const auto reach = reach_.find(link->second.name);
+  return reach != reach_.end() && reach->second.flapping ? "flapping" : "drained";
 }
 
-void Engine::Report(const Move& move) {
+void Engine::Report(const WireMove& move) {
   const auto home = applied_.homes.find(move.home);
   if (home == applied_.homes.end()) {
     return;
@@ -175,7 +181,8 @@ void Engine::Report(const Move& move) {
     change.group = config_.groups[group - 1].name;
   }
   const auto alive = last_alive_.find(move.from);
-  if (move.cause != "failback" && move.cause != "drained" && alive != last_alive_.end()) {
+  if (move.cause != "failback" && move.cause != "drained" && move.cause != "flapping" &&
+      alive != last_alive_.end()) {
     change.outage = std::max(absl::ZeroDuration(), MonotonicNow() - alive->second);
   }
   observer_.on_wire_change(change);

@@ -71,6 +71,11 @@ class StatusMaker {
                             .home = home->second.name,
                             .wire = names_[engine_.datapath().ReadPath(index).wire],
                             .since = ToWallTime(memory->second.since)};
+      const auto residence = engine_.decision().inventory.addresses.find(key.address);
+      if (residence != engine_.decision().inventory.addresses.end() &&
+          residence->second.relocated()) {
+        address.origin = residence->second.origin;
+      }
       if (key.scope != IfIndex::kNone) {
         absl::StrAppend(&address.ip, "%", home->second.name);
       }

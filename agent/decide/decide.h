@@ -9,8 +9,10 @@
 #include "agent/config/config.h"
 #include "agent/decide/desired.h"
 #include "agent/decide/facts.h"
+#include "agent/decide/inventory.h"
 #include "agent/decide/members.h"
 #include "agent/decide/placement.h"
+#include "agent/decide/residence.h"
 
 namespace stronghost {
 
@@ -20,6 +22,11 @@ struct DecideInput {
   const Memory& memory;           // paths as the map holds them now
   const DatapathState& datapath;  // what the maps hold now: home indexes are kept
   const std::set<std::string>& drained;
+  const Inventory& inventory;        // as the last decision left it
+  const AddedAddresses& added;       // what the agent added itself
+  const Reach& reach;                // as the last decision left it
+  const MoveOrders& orders;          // new ones
+  const std::set<IfIndex>& bounced;  // links that were down since the last decision
   absl::Time now;
 };
 
@@ -28,6 +35,9 @@ struct Decision {
   DatapathState datapath;
   KernelState kernel;
   Memory memory;
+  Inventory inventory;
+  Reach reach;
+  std::vector<Relocation> relocations;  // addresses that get another home now
   absl::Time wake = absl::InfiniteFuture();
   // What is wrong and how to mend it, for status; nothing here stops the rest.
   std::vector<std::string> problems;
@@ -37,8 +47,10 @@ Decision Decide(const DecideInput& input);
 
 // The parts, each pure as well.
 DatapathState DesiredDatapath(const DecideInput& input, const std::vector<Member>& members,
-                              const Memory& memory, std::vector<std::string>& problems);
+                              const Memory& memory, const Inventory& inventory,
+                              std::vector<std::string>& problems);
 KernelState DesiredKernel(const DecideInput& input, const std::vector<Member>& members,
-                          const DatapathState& datapath, std::vector<std::string>& problems);
+                          const DatapathState& datapath, const Inventory& inventory,
+                          std::vector<std::string>& problems);
 
 }  // namespace stronghost

@@ -2,7 +2,10 @@
 #include <linux/if_addr.h>
 
 #include <algorithm>
+#include <utility>
 
+#include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "absl/strings/str_cat.h"
 #include "agent/decide/decide.h"
 
@@ -46,17 +49,13 @@ AddressKey KeyOf(const IpAddress& ip, IfIndex link) {
   return {ip, ip.IsLinkLocal() ? link : IfIndex::kNone};
 }
 
-bool Manageable(const IpAddress& ip) {
-  return !ip.IsUnspecified() && !ip.IsMulticast() && !ip.IsLoopback();
-}
-
 class AddressTable {
  public:
   AddressTable(DatapathState& state, std::vector<std::string>& problems)
       : state_(state), problems_(problems) {}
 
   void Add(const IpAddress& ip, const Member& member) {
-    if (!Manageable(ip)) {
+    if (!IsManageable(ip)) {
       return;
     }
     const auto [it, added] =
@@ -73,27 +72,79 @@ class AddressTable {
   std::vector<std::string>& problems_;
 };
 
+// Until an address has arrived on its new home the old one answers for it, if it has it.
+class Speakers {
+ public:
+  Speakers(const Facts& facts, const std::vector<Member>& members) {
+    absl::btree_map<IfIndex, std::string> names;
+    for (const Member& member : members) {
+      if (member.link != nullptr) {
+        names[member.link->index] = member.name;
+      }
+    }
+    for (const AddressFact& fact : facts.addresses) {
+      if (const auto name = names.find(fact.link); name != names.end()) {
+        present_.emplace(name->second, fact.ip.address);
+      }
+    }
+  }
+
+  std::string Of(const IpAddress& ip, const Residence& residence) const {
+    if (!residence.settled && !present_.contains({residence.home, ip})) {
+      for (const std::string& nic : residence.left) {
+        if (present_.contains({nic, ip})) {
+          return nic;
+        }
+      }
+    }
+    return residence.home;
+  }
+
+ private:
+  absl::btree_set<std::pair<std::string, IpAddress>> present_;
+};
+
+// A copy that is about to be deleted is no stray.
+bool IsLeaving(const Inventory& inventory, const IpAddress& ip, const std::string& nic) {
+  const auto it = inventory.addresses.find(ip);
+  return it != inventory.addresses.end() && it->second.home != nic &&
+         (it->second.left.contains(nic) || it->second.origin == nic);
+}
+
 }  // namespace
 
 DatapathState DesiredDatapath(const DecideInput& input, const std::vector<Member>& members,
-                              const Memory& memory, std::vector<std::string>& problems) {
+                              const Memory& memory, const Inventory& inventory,
+                              std::vector<std::string>& problems) {
   DatapathState state;
   for (const Member& member : members) {
     if (member.home != HomeIndex::kNone) {
       state.homes[member.home] = MakeHome(input, member, memory.at(member.home));
     }
   }
+  for (HomeState& home : HomesLeftBehind(input.facts, inventory, members, memory, input.datapath)) {
+    state.homes[home.index] = std::move(home);
+  }
   TieRings(state);
 
-  // What the configuration says comes first: an address found elsewhere as well is the stray.
+  // Where an address lives is settled: one found elsewhere as well is the stray.
   AddressTable table(state, problems);
   for (const Member& member : members) {
     if (member.home == HomeIndex::kNone) {
       continue;
     }
     for (const AddressConfig& address : member.group->addresses) {
-      if (address.home == member.name) {
+      if (address.home == member.name && address.ip.address.IsLinkLocal()) {
         table.Add(address.ip.address, member);
+      }
+    }
+  }
+  const Speakers speakers(input.facts, members);
+  for (const auto& [ip, residence] : inventory.addresses) {
+    const std::string speaker = speakers.Of(ip, residence);
+    for (const Member& member : members) {
+      if (member.name == speaker && member.home != HomeIndex::kNone) {
+        table.Add(ip, member);
       }
     }
   }
@@ -104,7 +155,8 @@ DatapathState DesiredDatapath(const DecideInput& input, const std::vector<Member
     for (const AddressFact& fact : input.facts.addresses) {
       // A member's link-local addresses are always managed: ND needs them on the stand-in.
       if (fact.link == member.link->index &&
-          (member.group->adopt || fact.ip.address.IsLinkLocal())) {
+          (member.group->adopt || fact.ip.address.IsLinkLocal()) &&
+          !IsLeaving(inventory, fact.ip.address, member.name)) {
         table.Add(fact.ip.address, member);
       }
     }

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
@@ -21,16 +22,22 @@ uint32_t TableOf(HomeIndex home) {
 class KernelBuilder {
  public:
   KernelBuilder(const DecideInput& input, const std::vector<Member>& members,
-                const DatapathState& datapath, std::vector<std::string>& problems)
-      : input_(input), members_(members), datapath_(datapath), problems_(problems) {}
+                const DatapathState& datapath, const Inventory& inventory,
+                std::vector<std::string>& problems)
+      : input_(input),
+        members_(members),
+        datapath_(datapath),
+        inventory_(inventory),
+        problems_(problems) {}
 
   KernelState Build() {
+    AddMainRoutes();
     for (const Member& member : members_) {
       if (member.home == HomeIndex::kNone) {
         continue;
       }
       AddSysctls(member);
-      AddExplicitAddresses(member);
+      AddAddresses(member);
       AddFilters(member);
       if (member.group->policy_rules) {
         state_.ifgroups[member.link->index] = kLinkGroup;
@@ -38,6 +45,7 @@ class KernelBuilder {
         AddGatewayTables(member);
       }
     }
+    AddLeftAddresses();
     AddRules();
     std::sort(state_.routes.begin(), state_.routes.end());
     state_.routes.erase(std::unique(state_.routes.begin(), state_.routes.end()),
@@ -64,23 +72,111 @@ class KernelBuilder {
     state_.sysctls.push_back({v6 + "ignore_routes_with_linkdown", "0"});
   }
 
-  void AddExplicitAddresses(const Member& member) {
+  void AddAddresses(const Member& member) {
     for (const AddressConfig& address : member.group->addresses) {
-      if (address.home != member.name) {
+      if (address.home == member.name && address.ip.address.IsLinkLocal()) {
+        state_.addresses.push_back({.link = member.link->index,
+                                    .ip = address.ip,
+                                    .flags = IFA_F_NODAD,
+                                    .scope = RT_SCOPE_UNIVERSE});
+      }
+    }
+    for (const auto& [ip, residence] : inventory_.addresses) {
+      if (residence.home != member.name) {
         continue;
       }
-      AddressFact fact{.link = member.link->index, .ip = address.ip, .scope = RT_SCOPE_UNIVERSE};
-      if (address.ip.address.IsV6()) {
-        // Without carrier DAD would wait for ever and the address stay tentative.
-        fact.flags = IFA_F_NODAD;
+      AddressFact fact{.link = member.link->index, .ip = {ip, residence.length}};
+      // Without carrier DAD would wait for ever and the address stay tentative; and one that moves
+      // was this host's a moment ago.
+      fact.flags = ip.IsV6() ? IFA_F_NODAD : 0U;
+      if (!residence.adopted) {
+        fact.scope = RT_SCOPE_UNIVERSE;
+        state_.addresses.push_back(fact);
+      } else if (!residence.settled && member.link->admin_up) {
+        fact.flags |= residence.flags;
+        fact.scope = residence.scope;
+        fact.protocol = residence.protocol;
+        fact.valid_until = residence.valid_until;
+        fact.preferred_until = residence.preferred_until;
+        state_.moved.push_back(fact);
       }
-      state_.addresses.push_back(fact);
+    }
+  }
+
+  const Member* Named(const std::string& name) const {
+    const Member* member = FindMember(members_, name);
+    return member == nullptr || member->home == HomeIndex::kNone ? nullptr : member;
+  }
+
+  // Also on a NIC that was renamed: it is no member any more, and has what it had.
+  void AddLeftAddresses() {
+    for (const auto& [ip, residence] : inventory_.addresses) {
+      const Member* keeper = Named(residence.home);
+      if (keeper == nullptr) {
+        continue;
+      }
+      std::set<std::string> nics = residence.left;
+      nics.insert(residence.origin);
+      for (const std::string& nic : nics) {
+        const auto known = inventory_.nics.find(nic);
+        if (nic != residence.home && known != inventory_.nics.end() &&
+            known->second.link != IfIndex::kNone) {
+          state_.left.push_back({known->second.link, ip, keeper->link->index});
+        }
+      }
+    }
+    std::sort(state_.left.begin(), state_.left.end());
+    state_.left.erase(std::unique(state_.left.begin(), state_.left.end()), state_.left.end());
+  }
+
+  // Where the addresses of `nic` live while they are away; null: none is away.
+  const Member* Host(const std::string& nic) const {
+    for (const auto& [ip, residence] : inventory_.addresses) {
+      if (residence.origin == nic && residence.relocated()) {
+        return Named(residence.home);
+      }
+    }
+    return nullptr;
+  }
+
+  bool IsThere(const RouteFact& wanted) const {
+    return std::any_of(
+        input_.facts.routes.begin(), input_.facts.routes.end(), [&wanted](const RouteFact& route) {
+          return route.table == wanted.table && route.link == wanted.link &&
+                 route.destination == wanted.destination && route.metric == wanted.metric;
+        });
+  }
+
+  // The kernel drops a NIC's routes when it goes, and its IPv4 routes with its last IPv4 address.
+  // They lead through the new home of its addresses meanwhile, and through itself again when these
+  // are back.
+  void AddMainRoutes() {
+    for (const auto& [nic, known] : inventory_.nics) {
+      const Member* host = Host(nic);
+      const Member* self = Named(nic);
+      const bool up = self != nullptr && self->link->admin_up;
+      const bool keeps_v4 = up && KeepsIpv4(input_.facts, *self->link, nic, inventory_);
+      for (RouteFact route : known.routes) {
+        const bool kept = up && (route.destination.address.IsV6() || keeps_v4) && IsThere(route);
+        if (host != nullptr && !kept) {
+          route.link = host->link->index;
+          state_.routes.push_back(route);
+        } else if (host == nullptr && known.routes_lost && up) {
+          state_.restored_routes.push_back(route);
+        }
+      }
     }
   }
 
   // Each member accepts its siblings' MACs beforehand (follow), and in both modes the multicast
   // MACs that they listen to: solicited-node groups above all.
   void AddFilters(const Member& member) {
+    for (const auto& [index, home] : datapath_.homes) {
+      const bool left_behind = !input_.facts.links.contains(home.link);
+      if (left_behind && home.group == member.group_number && !member.stay) {
+        state_.filters.push_back({member.link->index, home.mac});
+      }
+    }
     for (const Member& sibling : members_) {
       if (sibling.group != member.group || sibling.home == HomeIndex::kNone ||
           sibling.home == member.home) {
@@ -98,7 +194,7 @@ class KernelBuilder {
     }
   }
 
-  // Subnets of the home's own addresses.
+  // Subnets of the home's own addresses, those that are about to arrive included.
   std::vector<IpPrefix> SubnetsOf(const Member& member) const {
     std::vector<IpPrefix> subnets;
     for (const AddressFact& fact : input_.facts.addresses) {
@@ -107,9 +203,9 @@ class KernelBuilder {
         subnets.push_back(fact.ip);
       }
     }
-    for (const AddressConfig& address : member.group->addresses) {
-      if (address.home == member.name && address.ip.length < address.ip.address.max_length()) {
-        subnets.push_back(address.ip);
+    for (const auto& [ip, residence] : inventory_.addresses) {
+      if (residence.home == member.name && residence.length < ip.max_length()) {
+        subnets.push_back({ip, residence.length});
       }
     }
     return subnets;
@@ -149,7 +245,8 @@ class KernelBuilder {
           continue;
         }
         const uint32_t mine = table++;
-        if (&group != member.group || address.home != member.name) {
+        const auto residence = inventory_.addresses.find(address.ip.address);
+        if (residence == inventory_.addresses.end() || residence->second.home != member.name) {
           continue;
         }
         if (mine >= kGatewayTableBase + kGatewayTables) {
@@ -202,7 +299,10 @@ class KernelBuilder {
       return gateways;
     }
     std::vector<RouteFact> defaults;
-    for (const RouteFact& route : input_.facts.routes) {
+    std::vector<RouteFact> routes = input_.facts.routes;
+    routes.insert(routes.end(), state_.routes.begin(), state_.routes.end());  // about to be there
+    routes.insert(routes.end(), state_.restored_routes.begin(), state_.restored_routes.end());
+    for (const RouteFact& route : routes) {
       if (route.table == RT_TABLE_MAIN && route.destination.length == 0 &&
           route.destination.address.IsV4() == v4 && route.gateway.has_value() &&
           route.link == member.link->index) {
@@ -212,7 +312,9 @@ class KernelBuilder {
     std::stable_sort(defaults.begin(), defaults.end(),
                      [](const auto& a, const auto& b) { return a.metric < b.metric; });
     for (const RouteFact& route : defaults) {
-      gateways.push_back(*route.gateway);
+      if (std::find(gateways.begin(), gateways.end(), *route.gateway) == gateways.end()) {
+        gateways.push_back(*route.gateway);
+      }
     }
     return gateways;
   }
@@ -267,6 +369,7 @@ class KernelBuilder {
   const DecideInput& input_;
   const std::vector<Member>& members_;
   const DatapathState& datapath_;
+  const Inventory& inventory_;
   std::vector<std::string>& problems_;
   absl::btree_map<IpAddress, uint32_t> table_of_address_;  // of those with a gateway of their own
   KernelState state_;
@@ -275,8 +378,9 @@ class KernelBuilder {
 }  // namespace
 
 KernelState DesiredKernel(const DecideInput& input, const std::vector<Member>& members,
-                          const DatapathState& datapath, std::vector<std::string>& problems) {
-  return KernelBuilder(input, members, datapath, problems).Build();
+                          const DatapathState& datapath, const Inventory& inventory,
+                          std::vector<std::string>& problems) {
+  return KernelBuilder(input, members, datapath, inventory, problems).Build();
 }
 
 }  // namespace stronghost

@@ -24,13 +24,20 @@ NicState StateOf(const Member& member, const std::set<std::string>& drained) {
   return member.group->IsStandby(member.name) ? NicState::kStandby : NicState::kUp;
 }
 
-HomeIndex LowestFree(const std::set<HomeIndex>& taken) {
-  for (uint32_t i = 1; i < SH_HOMES_MAX; ++i) {
-    if (!taken.contains(HomeIndex{i})) {
-      return HomeIndex{i};
+// A link that may be gone in a moment is better than none.
+void SuspectFlapping(std::vector<Member>& members, const Reach& reach) {
+  const auto flaps = [&reach](const Member& member) {
+    const auto it = reach.find(member.name);
+    return it != reach.end() && it->second.flapping;
+  };
+  for (Member& member : members) {
+    const bool other = std::any_of(members.begin(), members.end(), [&](const Member& sibling) {
+      return sibling.group == member.group && sibling.usable() && !flaps(sibling);
+    });
+    if (member.usable() && flaps(member) && other) {
+      member.state = NicState::kSuspect;
     }
   }
-  return HomeIndex::kNone;
 }
 
 bool GroupStays(const GroupConfig& group, const std::vector<Member>& members) {
@@ -72,9 +79,24 @@ bool DriverFollows(absl::string_view driver) {
          kFollowingDrivers.end();
 }
 
+const Member* FindMember(const std::vector<Member>& members, const std::string& name) {
+  const auto it = std::find_if(members.begin(), members.end(),
+                               [&name](const Member& member) { return member.name == name; });
+  return it == members.end() ? nullptr : &*it;
+}
+
+HomeIndex LowestFree(const std::set<HomeIndex>& taken) {
+  for (uint32_t i = 1; i < SH_HOMES_MAX; ++i) {
+    if (!taken.contains(HomeIndex{i})) {
+      return HomeIndex{i};
+    }
+  }
+  return HomeIndex::kNone;
+}
+
 std::vector<Member> FindMembers(const Config& config, const Facts& facts,
-                                const DatapathState& previous,
-                                const std::set<std::string>& drained) {
+                                const DatapathState& previous, const std::set<std::string>& drained,
+                                const Reach& reach) {
   absl::btree_map<IfIndex, HomeIndex> known;
   for (const auto& [index, home] : previous.homes) {
     known[home.link] = index;
@@ -104,7 +126,38 @@ std::vector<Member> FindMembers(const Config& config, const Facts& facts,
     }
     member.stay = GroupStays(*member.group, members);
   }
+  SuspectFlapping(members, reach);
   return members;
+}
+
+Reach UpdateReach(const std::vector<Member>& members, const Reach& previous, absl::Time now) {
+  Reach next;
+  for (const Member& member : members) {
+    const bool up = member.state != NicState::kMissing && member.state != NicState::kDown;
+    NicReach& reach = next[member.name];
+    const auto known = previous.find(member.name);
+    if (known == previous.end()) {
+      reach = {.up = up, .since = now};
+      continue;
+    }
+    reach = known->second;
+    if (reach.up && !up) {
+      reach.losses.push_back(now);
+    }
+    if (reach.up != up) {
+      reach.up = up;
+      reach.since = now;
+    }
+    std::erase_if(reach.losses, [now](absl::Time loss) { return loss + kCalm <= now; });
+    const auto limit = static_cast<size_t>(member.group->flap_limit);
+    if (reach.up && reach.since + kCalm <= now) {
+      reach.flapping = false;
+    } else if (limit > 0 && reach.losses.size() > limit) {
+      reach.flapping = true;
+    }
+    reach.flapping &= limit > 0;
+  }
+  return next;
 }
 
 }  // namespace stronghost

@@ -5,8 +5,6 @@
 namespace stronghost {
 namespace {
 
-using LoadMap = absl::btree_map<IfIndex, int>;
-
 const Member* ByLink(const std::vector<const Member*>& group, IfIndex link) {
   for (const Member* member : group) {
     if (member->link != nullptr && member->link->index == link) {
@@ -16,27 +14,9 @@ const Member* ByLink(const std::vector<const Member*>& group, IfIndex link) {
   return nullptr;
 }
 
-// The best usable member other than `a` and `b`; kNone when there is none.
-IfIndex Best(const std::vector<const Member*>& group, const LoadMap& load, IfIndex a, IfIndex b) {
-  const Member* best = nullptr;
-  auto rank = [&load](const Member& member) {
-    const auto it = load.find(member.link->index);
-    return std::pair(member.state == NicState::kStandby ? 0 : 1, it == load.end() ? 0 : it->second);
-  };
-  for (const Member* member : group) {
-    if (!member->usable() || member->link->index == a || member->link->index == b) {
-      continue;
-    }
-    if (best == nullptr || rank(*member) < rank(*best)) {
-      best = member;
-    }
-  }
-  return best == nullptr ? IfIndex::kNone : best->link->index;
-}
-
 class HomePlacer {
  public:
-  HomePlacer(const std::vector<const Member*>& group, LoadMap& load, absl::Time now)
+  HomePlacer(const std::vector<const Member*>& group, WireLoad& load, absl::Time now)
       : group_(group), load_(load), now_(now) {}
 
   HomeMemory Place(const Member& member, const HomeMemory* previous, absl::Time& wake) {
@@ -65,12 +45,17 @@ class HomePlacer {
     if (wire != own && member.usable()) {
       return own;
     }
-    return Best(group_, load_, own, wire);
+    return Best(own, wire);
   }
 
  private:
   HomeMemory FirstMemory(const Member& member) const {
     return {.path = {.wire = member.link->index}, .since = now_, .was_usable = member.usable()};
+  }
+
+  IfIndex Best(IfIndex own, IfIndex wire) const {
+    const Member* best = BestMember(group_, load_, own, wire);
+    return best == nullptr ? IfIndex::kNone : best->link->index;
   }
 
   bool Usable(IfIndex link) const {
@@ -95,7 +80,7 @@ class HomePlacer {
     if (Usable(current)) {
       return current;
     }
-    const IfIndex best = Best(group_, load_, own, current);
+    const IfIndex best = Best(own, current);
     return best == IfIndex::kNone ? current : best;
   }
 
@@ -115,15 +100,33 @@ class HomePlacer {
   }
 
   const std::vector<const Member*>& group_;
-  LoadMap& load_;
+  WireLoad& load_;
   absl::Time now_;
 };
 
 }  // namespace
 
+const Member* BestMember(const std::vector<const Member*>& group, const WireLoad& load, IfIndex a,
+                         IfIndex b) {
+  const Member* best = nullptr;
+  auto rank = [&load](const Member& member) {
+    const auto it = load.find(member.link->index);
+    return std::pair(member.state == NicState::kStandby ? 0 : 1, it == load.end() ? 0 : it->second);
+  };
+  for (const Member* member : group) {
+    if (!member->usable() || member->link->index == a || member->link->index == b) {
+      continue;
+    }
+    if (best == nullptr || rank(*member) < rank(*best)) {
+      best = member;
+    }
+  }
+  return best;
+}
+
 Placement Place(const std::vector<Member>& members, const Memory& previous, absl::Time now) {
   absl::btree_map<uint32_t, std::vector<const Member*>> groups;
-  LoadMap load;
+  WireLoad load;
   for (const Member& member : members) {
     if (member.home == HomeIndex::kNone) {
       continue;

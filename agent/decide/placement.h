@@ -40,6 +40,13 @@ struct HomeMemory {
 
 using Memory = absl::btree_map<HomeIndex, HomeMemory>;
 
+// How many homes each NIC carries.
+using WireLoad = absl::btree_map<IfIndex, int>;
+
+// The best usable member other than `a` and `b`; null when there is none.
+const Member* BestMember(const std::vector<const Member*>& group, const WireLoad& load, IfIndex a,
+                         IfIndex b = IfIndex::kNone);
+
 struct Placement {
   Memory memory;
   // When to decide again although nothing happens: a hold-down or a linger ends.

@@ -32,6 +32,9 @@ class AgentApi {
   virtual absl::StatusOr<DrainReport> Drain(const std::string& nic, bool force) = 0;
   virtual absl::StatusOr<DrainReport> Undrain(const std::string& nic) = 0;
 
+  // Makes an address live on another NIC of its group, for good. It is not link-local.
+  virtual absl::StatusOr<MoveReport> Move(const IpAddress& address, const std::string& nic) = 0;
+
   // Removes the data path and makes the loop exit (sd_event_exit). The reply is written before the
   // loop gets control again.
   virtual absl::Status Detach() = 0;

@@ -104,6 +104,23 @@ VarlinkReply Drain(const VarlinkCall& call, AgentApi* api, bool drain) {
   return report.ok() ? VarlinkReply{.parameters = DrainToJson(*report)} : Refused(report.status());
 }
 
+VarlinkReply Move(const VarlinkCall& call, AgentApi* api) {
+  std::string address;
+  std::string nic;
+  if (!JsonReader(call.parameters, "parameters").Get("address", &address).status().ok()) {
+    return Error(kInvalidParameterError, "parameter", "address");
+  }
+  if (!JsonReader(call.parameters, "parameters").Get("nic", &nic).status().ok()) {
+    return Error(kInvalidParameterError, "parameter", "nic");
+  }
+  const auto ip = IpAddress::Parse(address);
+  if (!ip.ok()) {
+    return Refused(ip.status());
+  }
+  const auto report = api->Move(*ip, nic);
+  return report.ok() ? VarlinkReply{.parameters = MoveToJson(*report)} : Refused(report.status());
+}
+
 VarlinkReply Detach(AgentApi* api) {
   const absl::Status status = api->Detach();
   return status.ok() ? VarlinkReply{} : Refused(status);
@@ -150,6 +167,9 @@ VarlinkReplies AnswerCall(const VarlinkCall& call, AgentApi* api) {
   }
   if (call.method == "io.stronghost.Agent.Undrain") {
     return [call, api] { return Drain(call, api, /*drain=*/false); };
+  }
+  if (call.method == "io.stronghost.Agent.Move") {
+    return [call, api] { return Move(call, api); };
   }
   if (call.method == "io.stronghost.Agent.Detach") {
     return [api] { return Detach(api); };

@@ -55,6 +55,8 @@ type Address (
   home: string,
   # the NIC that carries it now; null: none
   wire: ?string,
+  # relocated: the NIC that it belongs to, and returns to; else null
+  origin: ?string,
   since: ?string
 )
 
@@ -127,6 +129,17 @@ method Undrain(nic: string) -> (
   state: (missing, down, drained, suspect, standby, up),
   wire: ?string,
   addresses: int
+)
+
+# Makes an address live on another NIC of its group, for good: that is where it belongs from then
+# on. No packet is lost; masqueraded sessions of that address end.
+method Move(address: string, nic: string) -> (
+  address: string,
+  # the NICs that it lived on, and lives on now
+  from: string,
+  to: string,
+  # masqueraded ones, that it ended
+  sessions_ended: ?int
 )
 
 # Removes the data path, restores what was changed, and ends the agent.

@@ -25,4 +25,19 @@ std::vector<StandInReport> StandIns(const GroupReport& group) {
   return list;
 }
 
+std::vector<RelocatedReport> Relocated(const GroupReport& group) {
+  absl::btree_map<std::pair<std::string, std::string>, uint64_t> found;
+  for (const AddressReport& address : group.addresses) {
+    if (!address.origin.empty()) {
+      ++found[{address.origin, address.home}];
+    }
+  }
+  std::vector<RelocatedReport> list;
+  list.reserve(found.size());
+  for (const auto& [way, addresses] : found) {
+    list.push_back({.origin = way.first, .home = way.second, .addresses = addresses});
+  }
+  return list;
+}
+
 }  // namespace stronghost

@@ -35,6 +35,7 @@ struct AddressReport {
   std::string ip;                           // no prefix length; link-local ones read "fe80::1%eth0"
   std::string home;                         // NIC name
   std::string wire;                         // NIC name; "": nothing carries it now
+  std::string origin;                       // relocated: the NIC that it belongs to; else ""
   absl::Time since = absl::InfinitePast();  // last change of `wire` or `home`
 
   bool operator==(const AddressReport&) const = default;
@@ -59,6 +60,17 @@ struct StandInReport {
 
   bool operator==(const StandInReport&) const = default;
 };
+
+// Addresses of one NIC that live on another one meanwhile.
+struct RelocatedReport {
+  std::string origin;
+  std::string home;
+  uint64_t addresses = 0;
+
+  bool operator==(const RelocatedReport&) const = default;
+};
+
+std::vector<RelocatedReport> Relocated(const GroupReport& group);
 
 // The stand-ins that the group's addresses tell of, by home and wire.
 std::vector<StandInReport> StandIns(const GroupReport& group);
@@ -105,6 +117,16 @@ struct ExplainReport {
   std::vector<std::string> why;  // one step of the reasoning each, in order
 
   bool operator==(const ExplainReport&) const = default;
+};
+
+// An address that was moved to another NIC.
+struct MoveReport {
+  std::string address;
+  std::string from;  // NIC names; equal: it lived there already
+  std::string to;
+  uint64_t sessions_ended = 0;  // masqueraded ones
+
+  bool operator==(const MoveReport&) const = default;
 };
 
 // A NIC that was taken out of service, or put back.

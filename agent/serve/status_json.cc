@@ -39,6 +39,7 @@ Json AddressToJson(const AddressReport& address) {
   return {{"ip", address.ip},
           {"home", address.home},
           {"wire", NullIfEmpty(address.wire)},
+          {"origin", NullIfEmpty(address.origin)},
           {"since", TimeToJson(address.since)}};
 }
 
@@ -138,6 +139,7 @@ absl::StatusOr<AddressReport> AddressFromJson(const Json& json) {
   AddressReport address;
   JsonReader reader(json, "addresses[]");
   reader.Get("ip", &address.ip).Get("home", &address.home).Optional("wire", &address.wire);
+  reader.Optional("origin", &address.origin);
   ReadTime(&reader, "since", &address.since);
   RETURN_IF_ERROR(reader.status());
   return address;
@@ -252,6 +254,22 @@ absl::StatusOr<DrainReport> DrainFromJson(const Json& json) {
   JsonReader reader(json, "drain");
   reader.Get("nic", &report.nic).Get("state", &report.state);
   reader.Optional("wire", &report.wire).Optional("addresses", &report.addresses);
+  RETURN_IF_ERROR(reader.status());
+  return report;
+}
+
+Json MoveToJson(const MoveReport& report) {
+  return {{"address", report.address},
+          {"from", report.from},
+          {"to", report.to},
+          {"sessions_ended", report.sessions_ended}};
+}
+
+absl::StatusOr<MoveReport> MoveFromJson(const Json& json) {
+  MoveReport report;
+  JsonReader reader(json, "move");
+  reader.Get("address", &report.address).Get("from", &report.from).Get("to", &report.to);
+  reader.Optional("sessions_ended", &report.sessions_ended);
   RETURN_IF_ERROR(reader.status());
   return report;
 }

@@ -167,6 +167,24 @@ TEST_F(CliTest, DrainAndUndrainSayWhoCarriesTheAddresses) {
   EXPECT_EQ(Run({"undrain", "--force", "eth0"}).status, kExitUsage);
 }
 
+TEST_F(CliTest, MoveSaysWhereTheAddressLives) {
+  Start();
+  const Outcome text = Run({"move", "198.51.100.1", "eth1"});
+  EXPECT_EQ(text.status, kExitDone) << text.err;
+  EXPECT_EQ(text.out, "198.51.100.1 lives on eth1 now, not on eth0\n");
+  EXPECT_EQ(agent_.asked, "move 198.51.100.1 eth1");
+  EXPECT_EQ(Json::parse(Run({"move", "--json", "198.51.100.1", "eth1"}).out),
+            MoveToJson(*agent_.move));
+  agent_.move = MoveReport{"198.51.100.1", "eth0", "eth1", 2};
+  EXPECT_EQ(Run({"move", "198.51.100.1", "eth1"}).out,
+            "198.51.100.1 lives on eth1 now, not on eth0; that ended 2 masqueraded sessions\n");
+  agent_.move = MoveReport{"198.51.100.1", "eth1", "eth1", 0};
+  EXPECT_EQ(Run({"move", "198.51.100.1", "eth1"}).out, "198.51.100.1 lives on eth1, as before\n");
+  agent_.move = absl::FailedPreconditionError("eth1 is down; bring it up");
+  ExpectFailure(Run({"move", "198.51.100.1", "eth1"}), "eth1 is down; bring it up\n");
+  EXPECT_EQ(Run({"move", "198.51.100.1"}).status, kExitUsage);
+}
+
 TEST_F(CliTest, DrainHandsOnARefusal) {
   agent_.drain = absl::FailedPreconditionError("eth0 is the last usable NIC; bring another one up");
   Start();

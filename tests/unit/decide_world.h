@@ -1,6 +1,8 @@
 // A small pure world for the tests of `decide`: groups of NICs whose links can be set.
 #pragma once
 
+#include <algorithm>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -17,15 +19,8 @@ class DecideWorld {
     GroupConfig group{.name = "front", .standby = std::move(standby)};
     for (int i = 0; i < nics; ++i) {
       group.nics.push_back(absl::StrCat("n", i));
-      LinkFact link{.index = Link(i),
-                    .name = group.nics.back(),
-                    .admin_up = true,
-                    .carrier = true,
-                    .mtu = 1500,
-                    .kind = "veth",
-                    .driver = "veth"};
-      link.mac.bytes = {2, 0, 0, 0, 0, static_cast<uint8_t>(i + 1)};
-      facts.links[link.index] = link;
+      nic_[i] = Link(i);
+      facts.links[Link(i)] = MakeLink(i);
     }
     config.groups.push_back(std::move(group));
   }
@@ -38,11 +33,70 @@ class DecideWorld {
     facts.addresses.push_back({.link = Link(i), .ip = *IpPrefix::Parse(prefix)});
   }
 
+  // The link goes with all that is on it.
+  void RemoveNic(int i) {
+    facts.links.erase(nic_[i]);
+    DropFrom(nic_[i], /*ipv4_too=*/true);
+  }
+  // Another link of that name and MAC.
+  void InsertNic(int i) {
+    nic_[i] = IfIndex{++last_link_};
+    facts.links[nic_[i]] = MakeLink(i);
+  }
+  // Down as `ip link set down`: the kernel drops IPv6 addresses and all routes.
+  void SetAdmin(int i, bool up) {
+    LinkFact& link = facts.links.at(nic_[i]);
+    link.admin_up = link.carrier = up;
+    if (!up) {
+      DropFrom(nic_[i], /*ipv4_too=*/false);
+    }
+  }
+  [[nodiscard]] bool Exists(int i) const { return facts.links.contains(nic_.at(i)); }
+
+  // Makes the decision's addresses and routes of table main true, as the agent does.
+  void Apply() {
+    for (const auto* wanted : {&decision.kernel.moved, &decision.kernel.addresses}) {
+      for (const AddressFact& fact : *wanted) {
+        if (facts.links.contains(fact.link) && !Has(fact.link, fact.ip.address)) {
+          facts.addresses.push_back(fact);
+        }
+      }
+    }
+    for (const LeftAddress& left : decision.kernel.left) {
+      if (Has(left.keeper, left.ip)) {
+        std::erase_if(facts.addresses, [&left](const AddressFact& fact) {
+          return fact.link == left.link && fact.ip.address == left.ip;
+        });
+      }
+    }
+  }
+  bool Has(IfIndex link, const IpAddress& ip) const {
+    return std::any_of(
+        facts.addresses.begin(), facts.addresses.end(),
+        [&](const AddressFact& fact) { return fact.link == link && fact.ip.address == ip; });
+  }
+  // The NICs that have it, by number.
+  std::vector<int> NicsWith(const std::string& ip) const {
+    std::vector<int> nics;
+    for (const auto& [i, link] : nic_) {
+      if (facts.links.contains(link) && Has(link, *IpAddress::Parse(ip))) {
+        nics.push_back(i);
+      }
+    }
+    return nics;
+  }
+  IfIndex LinkNow(int i) const { return nic_.at(i); }
+
   // Decides at `now`, remembers, and returns the decision.
   const Decision& Decide() {
-    decision = stronghost::Decide({config, facts, memory, datapath, drained, now});
+    decision = stronghost::Decide(
+        {config, facts, memory, datapath, drained, inventory, added, reach, orders, bounced, now});
     memory = decision.memory;
     datapath = decision.datapath;
+    inventory = decision.inventory;
+    reach = decision.reach;
+    orders.clear();
+    bounced.clear();
     return decision;
   }
 
@@ -69,8 +123,35 @@ class DecideWorld {
   Memory memory;
   DatapathState datapath;
   std::set<std::string> drained;
+  Inventory inventory;
+  AddedAddresses added;
+  Reach reach;
+  MoveOrders orders;
+  std::set<IfIndex> bounced;
   absl::Time now = absl::FromUnixSeconds(1000);
   Decision decision;
+
+ private:
+  LinkFact MakeLink(int i) const {
+    LinkFact link{.index = nic_.at(i),
+                  .name = absl::StrCat("n", i),
+                  .admin_up = true,
+                  .carrier = true,
+                  .mtu = 1500,
+                  .kind = "veth",
+                  .driver = "veth"};
+    link.mac.bytes = {2, 0, 0, 0, 0, static_cast<uint8_t>(i + 1)};
+    return link;
+  }
+  void DropFrom(IfIndex link, bool ipv4_too) {
+    std::erase_if(facts.addresses, [&](const AddressFact& fact) {
+      return fact.link == link && (ipv4_too || fact.ip.address.IsV6());
+    });
+    std::erase_if(facts.routes, [link](const RouteFact& route) { return route.link == link; });
+  }
+
+  std::map<int, IfIndex> nic_;
+  uint32_t last_link_ = 100;
 };
 
 }  // namespace stronghost

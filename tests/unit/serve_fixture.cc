@@ -130,6 +130,11 @@ absl::StatusOr<DrainReport> FakeAgent::Undrain(const std::string& nic) {
   return drain;
 }
 
+absl::StatusOr<MoveReport> FakeAgent::Move(const IpAddress& address, const std::string& nic) {
+  asked = absl::StrCat("move ", address.ToString(), " ", nic);
+  return move;
+}
+
 absl::Status FakeAgent::Detach() {
   ++detach_calls;
   if (detach.ok() && loop != nullptr) {

@@ -45,16 +45,18 @@ class FakeAgent : public AgentApi {
                                         const std::string& scope) override;
   absl::StatusOr<DrainReport> Drain(const std::string& nic, bool force) override;
   absl::StatusOr<DrainReport> Undrain(const std::string& nic) override;
+  absl::StatusOr<MoveReport> Move(const IpAddress& address, const std::string& nic) override;
   absl::Status Detach() override;  // makes the loop exit if it succeeds
 
   StatusReport status = SampleStatus();
   absl::StatusOr<ExplainReport> explain = SampleExplain();
   absl::StatusOr<DrainReport> drain = DrainReport{"eth0", "drained", "eth1", 2};
+  absl::StatusOr<MoveReport> move = MoveReport{"198.51.100.1", "eth0", "eth1", 0};
   absl::Status detach;
   sd_event* loop = nullptr;
   std::atomic<int> status_calls{0};
   std::atomic<int> detach_calls{0};
-  std::string asked;  // arguments of the last Explain, Drain or Undrain
+  std::string asked;  // arguments of the last call that has any
 };
 
 // A VarlinkServer on a thread, from construction to Stop(), or until the agent is detached.

@@ -198,7 +198,7 @@ TEST(AgentService, DescribesItsInterfaces) {
   const VarlinkReply own = Ask(&agent, method, {{"interface", "io.stronghost.Agent"}});
   const std::string text = own.parameters["description"];
   EXPECT_THAT(text, HasSubstr("interface io.stronghost.Agent\n"));
-  for (const char* name : {"Status", "Explain", "Drain", "Undrain", "Detach", "Ping"}) {
+  for (const char* name : {"Status", "Explain", "Drain", "Undrain", "Move", "Detach", "Ping"}) {
     EXPECT_THAT(text, HasSubstr(absl::StrCat("\nmethod ", name, "(")));
     EXPECT_EQ(Ask(&agent, absl::StrCat("io.stronghost.Agent.", name), Json::object())
                   .error.find("org.varlink.service.MethodNotFound"),
@@ -243,6 +243,22 @@ TEST(AgentService, ADrainNamesItsNicAndTakesForceAsABoolean) {
   const VarlinkReply refused = Ask(&agent, "io.stronghost.Agent.Drain", {{"nic", "eth9"}});
   EXPECT_EQ(refused.error, kRefusedError);
   EXPECT_EQ(refused.parameters["mend"], "name one of eth0, eth1");
+}
+
+TEST(AgentService, AMoveNamesAnAddressAndANic) {
+  FakeAgent agent;
+  const std::string method = "io.stronghost.Agent.Move";
+  EXPECT_EQ(Ask(&agent, method, {{"nic", "eth1"}}).parameters["parameter"], "address");
+  EXPECT_EQ(Ask(&agent, method, {{"address", "198.51.100.1"}}).parameters["parameter"], "nic");
+  EXPECT_EQ(Ask(&agent, method, {{"address", "198.51.100.300"}, {"nic", "eth1"}}).error,
+            kRefusedError);
+  EXPECT_EQ(agent.asked, "");
+  EXPECT_EQ(Ask(&agent, method, {{"address", "198.51.100.1"}, {"nic", "eth1"}}).parameters,
+            MoveToJson(*agent.move));
+  EXPECT_EQ(agent.asked, "move 198.51.100.1 eth1");
+  agent.move = absl::NotFoundError("198.51.100.9 is not managed; name another");
+  EXPECT_EQ(Ask(&agent, method, {{"address", "198.51.100.9"}, {"nic", "eth1"}}).error,
+            kRefusedError);
 }
 
 TEST(AgentService, RefusesParametersThatAreNoObjectAndUpgrades) {

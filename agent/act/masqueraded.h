@@ -1,0 +1,17 @@
+// Sessions that depend on where an address lives.
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "agent/base/net_types.h"
+
+namespace stronghost {
+
+// How many connections of others this host masquerades as `address`: the kernel ends them when the
+// address leaves its NIC (net/netfilter/nf_nat_masquerade.c). Source NAT to a fixed address counts
+// as well: conntrack does not tell them apart. 0 where there is no connection tracking. Of the
+// calling thread's network namespace.
+absl::StatusOr<uint64_t> CountMasqueraded(const IpAddress& address);
+
+}  // namespace stronghost

@@ -1,0 +1,56 @@
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "agent/base/status.h"
+#include "agent/cli/text.h"
+#include "agent/cli/verb.h"
+#include "agent/serve/status_json.h"
+
+namespace stronghost {
+namespace {
+
+struct Arguments {
+  std::string address;
+  std::string nic;
+};
+
+std::string Ended(const MoveReport& report) {
+  if (report.sessions_ended == 0) {
+    return "";
+  }
+  return absl::StrCat("; that ended ", report.sessions_ended, " masqueraded session",
+                      report.sessions_ended == 1 ? "" : "s");
+}
+
+absl::Status Run(const Session& session, const Arguments& arguments) {
+  ASSIGN_OR_RETURN(VarlinkClient client, session.Connect());
+  ASSIGN_OR_RETURN(
+      const Json json,
+      client.Call("io.stronghost.Agent.Move",
+                  {{"address", arguments.address}, {"nic", arguments.nic}}, session.io.timeout));
+  ASSIGN_OR_RETURN(const MoveReport report, MoveFromJson(json));
+  if (session.json) {
+    session.PrintJson(MoveToJson(report));
+    return absl::OkStatus();
+  }
+  const std::string head =
+      absl::StrCat(Printable(report.address), " lives on ", Printable(report.to));
+  session.Print(
+      report.from == report.to
+          ? absl::StrCat(head, ", as before\n")
+          : absl::StrCat(head, " now, not on ", Printable(report.from), Ended(report), "\n"));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddMoveVerb(CLI::App* app, Session* session) {
+  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* move =
+      AddVerb(app, session, "move", "Make an address live on another NIC of its group");
+  move->add_option("ADDRESS", arguments->address, "Managed address")->required()->type_name("");
+  move->add_option("NIC", arguments->nic, "Member of its group")->required()->type_name("");
+  move->callback([session, arguments] { session->Finish(Run(*session, *arguments)); });
+}
+
+}  // namespace stronghost

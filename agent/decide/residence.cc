@@ -1,0 +1,281 @@
+#include "agent/decide/residence.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace stronghost {
+namespace {
+
+class Relocator {
+ public:
+  Relocator(Inventory inventory, const Facts& facts, const std::vector<Member>& members,
+            const Memory& memory, const DatapathState& previous, const Reach& reach,
+            const MoveOrders& orders, absl::Time now)
+      : facts_(facts),
+        members_(members),
+        memory_(memory),
+        previous_(previous),
+        reach_(reach),
+        orders_(orders),
+        now_(now) {
+    result_.inventory = std::move(inventory);
+    for (const auto& [home, place] : memory) {
+      ++load_[place.path.wire];
+    }
+  }
+
+  Residences Run() {
+    for (auto& [ip, residence] : result_.inventory.addresses) {
+      if (const auto order = orders_.find(ip); order != orders_.end()) {
+        residence.origin = order->second;
+        Move(ip, residence, {order->second, "moved"});
+        continue;
+      }
+      const std::pair<std::string, std::string> way{residence.origin, residence.home};
+      const auto [it, first] = choices_.try_emplace(way);
+      if (first) {
+        it->second = Choose(residence.origin, residence.home);
+      }
+      Move(ip, residence, it->second);
+    }
+    for (const Relocation& relocation : result_.relocations) {
+      if (relocation.cause == "moved") {
+        HandOverRoutes(relocation);
+      }
+    }
+    return std::move(result_);
+  }
+
+ private:
+  struct Choice {
+    std::string to;
+    std::string cause;
+  };
+
+  void Move(const IpAddress& ip, Residence& residence, const Choice& choice) {
+    if (choice.to == residence.home) {
+      return;
+    }
+    OfWay(residence.home, choice).addresses.push_back(ip);
+    residence.left.insert(residence.home);
+    residence.left.erase(choice.to);
+    residence.home = choice.to;
+    residence.settled = false;
+  }
+
+  // The IPv4 routes of a NIC that its last address was moved away from are the new home's from then
+  // on. (The kernel drops them there; IPv6 ones stay.)
+  void HandOverRoutes(const Relocation& relocation) {
+    const Member* from = FindMember(members_, relocation.from);
+    const Member* to = FindMember(members_, relocation.to);
+    if (to == nullptr || to->link == nullptr || from == nullptr || from->link == nullptr ||
+        KeepsIpv4(facts_, *from->link, from->name, result_.inventory)) {
+      return;
+    }
+    std::vector<RouteFact>& old = result_.inventory.nics[relocation.from].routes;
+    KnownNic& heir = result_.inventory.nics[relocation.to];
+    for (RouteFact route : old) {
+      if (route.destination.address.IsV4()) {
+        route.link = to->link->index;
+        heir.routes.push_back(route);
+        heir.routes_lost = true;
+      }
+    }
+    std::erase_if(old, [](const RouteFact& route) { return route.destination.address.IsV4(); });
+  }
+
+  Relocation& OfWay(const std::string& from, const Choice& choice) {
+    for (Relocation& relocation : result_.relocations) {
+      if (relocation.from == from && relocation.to == choice.to) {
+        return relocation;
+      }
+    }
+    return result_.relocations.emplace_back(
+        Relocation{.from = from, .to = choice.to, .cause = choice.cause});
+  }
+
+  absl::Time Since(const std::string& nic) const {
+    const auto it = reach_.find(nic);
+    return it == reach_.end() ? now_ : it->second.since;
+  }
+
+  // Why the addresses on `nic` have to live elsewhere; "": they don't.
+  std::string MustLeave(const Member* member) {
+    if (member == nullptr) {
+      return "";
+    }
+    if (member->link == nullptr) {
+      return "gone";
+    }
+    if (!member->link->admin_up) {
+      return "down";
+    }
+    if (member->link->carrier || member->group->relocate_after == absl::InfiniteDuration()) {
+      return "";
+    }
+    const absl::Time due = Since(member->name) + member->group->relocate_after;
+    if (due <= now_) {
+      return "carrier";
+    }
+    result_.wake = std::min(result_.wake, due);
+    return "";
+  }
+
+  Choice Choose(const std::string& origin, const std::string& home) {
+    const Member* own = FindMember(members_, origin);
+    if (home != origin && own != nullptr && own->usable()) {
+      const absl::Time back = Since(origin) + own->group->failback;
+      if (back <= now_) {
+        return {origin, "failback"};
+      }
+      result_.wake = std::min(result_.wake, back);
+    }
+    const Member* here = FindMember(members_, home);
+    const std::string cause = MustLeave(here);
+    if (cause.empty()) {
+      return {home, ""};
+    }
+    const auto [chosen, first] = survivors_.try_emplace(home, nullptr);
+    if (first) {
+      chosen->second = Survivor(*here);
+      if (chosen->second != nullptr) {
+        ++load_[chosen->second->link->index];
+      }
+    }
+    const Member* survivor = chosen->second;
+    if (survivor == nullptr) {
+      result_.problems.push_back(absl::StrCat("the addresses of ", home, " (", cause,
+                                              ") live nowhere: group ", here->group->name,
+                                              " has no usable NIC to move them to; bring one up"));
+      return {home, ""};
+    }
+    return {survivor->name, cause};
+  }
+
+  // Who carries, or carried, the frames of `member` already; else the best.
+  const Member* Survivor(const Member& member) const {
+    std::vector<const Member*> group;
+    for (const Member& other : members_) {
+      if (other.group == member.group && &other != &member && other.usable()) {
+        group.push_back(&other);
+      }
+    }
+    const IfIndex stand_in = StandIn(member);
+    for (const Member* other : group) {
+      if (other->link->index == stand_in) {
+        return other;
+      }
+    }
+    return BestMember(group, load_, IfIndex::kNone);
+  }
+
+  IfIndex StandIn(const Member& member) const {
+    if (const auto it = memory_.find(member.home); it != memory_.end()) {
+      return it->second.path.wire;
+    }
+    const auto known = result_.inventory.nics.find(member.name);
+    if (known == result_.inventory.nics.end()) {
+      return IfIndex::kNone;
+    }
+    for (const auto& [index, home] : previous_.homes) {
+      if (home.link == known->second.link) {
+        return home.path.wire;
+      }
+    }
+    return IfIndex::kNone;
+  }
+
+  const Facts& facts_;
+  const std::vector<Member>& members_;
+  const Memory& memory_;
+  const DatapathState& previous_;
+  const Reach& reach_;
+  const MoveOrders& orders_;
+  absl::Time now_;
+  WireLoad load_;
+  absl::btree_map<std::pair<std::string, std::string>, Choice> choices_;  // by origin and home
+  absl::btree_map<std::string, const Member*> survivors_;                 // by home
+  Residences result_;
+};
+
+}  // namespace
+
+Residences Relocate(Inventory inventory, const Facts& facts, const std::vector<Member>& members,
+                    const Memory& memory, const DatapathState& previous, const Reach& reach,
+                    const MoveOrders& orders, absl::Time now) {
+  return Relocator(std::move(inventory), facts, members, memory, previous, reach, orders, now)
+      .Run();
+}
+
+bool KeepsIpv4(const Facts& facts, const LinkFact& link, const std::string& nic,
+               const Inventory& inventory) {
+  return std::any_of(facts.addresses.begin(), facts.addresses.end(), [&](const AddressFact& fact) {
+    if (fact.link != link.index || !fact.ip.address.IsV4()) {
+      return false;
+    }
+    const auto known = inventory.addresses.find(fact.ip.address);
+    return known == inventory.addresses.end() || known->second.home == nic;
+  });
+}
+
+std::vector<HomeState> HomesLeftBehind(const Facts& facts, const Inventory& inventory,
+                                       const std::vector<Member>& members, const Memory& memory,
+                                       const DatapathState& previous) {
+  absl::btree_map<std::string, std::string> served_by;  // missing NIC -> where its addresses live
+  for (const auto& [ip, residence] : inventory.addresses) {
+    if (residence.relocated()) {
+      served_by.emplace(residence.origin, residence.home);
+    }
+  }
+  std::set<HomeIndex> taken;
+  for (const Member& member : members) {
+    if (member.home != HomeIndex::kNone) {
+      taken.insert(member.home);
+    }
+  }
+  std::set<MacAddress> macs;  // alive
+  for (const auto& [index, link] : facts.links) {
+    macs.insert(link.mac);
+  }
+  std::vector<HomeState> homes;
+  for (const auto& [nic, survivor] : served_by) {
+    const Member* gone = FindMember(members, nic);
+    const Member* carrier = FindMember(members, survivor);
+    const auto known = inventory.nics.find(nic);
+    if (gone == nullptr || gone->link != nullptr || gone->stay || carrier == nullptr ||
+        carrier->home == HomeIndex::kNone || known == inventory.nics.end() ||
+        known->second.mac.IsZero() || facts.links.contains(known->second.link) ||
+        !macs.insert(known->second.mac).second) {
+      continue;
+    }
+    HomeState home{.link = known->second.link,
+                   .name = nic,
+                   .mac = known->second.mac,
+                   .group = gone->group_number,
+                   .alias = true};
+    for (const auto& [index, before] : previous.homes) {
+      if (before.link == home.link && !taken.contains(index)) {
+        home.index = index;
+      }
+    }
+    if (home.index == HomeIndex::kNone) {
+      home.index = LowestFree(taken);
+    }
+    if (home.index == HomeIndex::kNone) {
+      continue;
+    }
+    home.path.wire = memory.at(carrier->home).path.wire;
+    taken.insert(home.index);
+    homes.push_back(std::move(home));
+  }
+  return homes;
+}
+
+bool IsManageable(const IpAddress& ip) {
+  return !ip.IsUnspecified() && !ip.IsMulticast() && !ip.IsLoopback();
+}
+
+}  // namespace stronghost

@@ -1,0 +1,491 @@
+// Which NIC an address lives on: adoption, relocation, the way back.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <linux/rtnetlink.h>
+
+#include <random>
+
+#include "agent/base/ids.h"
+#include "tests/unit/decide_world.h"
+
+namespace stronghost {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr char kV4[] = "198.51.100.1";
+constexpr char kV6[] = "2001:db8::1";
+
+class Residences : public ::testing::Test {
+ protected:
+  explicit Residences(int nics = 2) : world(nics) {
+    world.config.groups[0].failback = absl::Seconds(5);
+    world.AddAddress(0, "198.51.100.1/24");
+    world.AddAddress(0, "2001:db8::1/64");
+    world.AddAddress(1, "198.51.100.2/24");
+    Step();
+  }
+  // Decides, makes it true, decides again on what is true then.
+  void Step(absl::Duration later = absl::ZeroDuration()) {
+    world.now += later;
+    world.Decide();
+    relocations = world.decision.relocations;
+    world.Apply();
+    world.Decide();
+  }
+  void ExpectAt(int nic) {
+    for (const char* ip : {kV4, kV6}) {
+      EXPECT_THAT(world.NicsWith(ip), ElementsAre(nic)) << ip;
+      EXPECT_EQ(world.datapath.addresses.at({*IpAddress::Parse(ip)}),
+                world.decision.members.at(static_cast<size_t>(nic)).home);
+    }
+  }
+  const Residence& Of(const char* ip) {
+    return world.inventory.addresses.at(*IpAddress::Parse(ip));
+  }
+
+  DecideWorld world;
+  std::vector<Relocation> relocations;
+};
+
+TEST_F(Residences, ARemovedNicsAddressesLiveOnItsSiblingAtOnce) {
+  world.RemoveNic(0);
+  Step();
+  ExpectAt(1);
+  ASSERT_EQ(relocations.size(), 1U);
+  EXPECT_EQ(relocations[0].from, "n0");
+  EXPECT_EQ(relocations[0].to, "n1");
+  EXPECT_EQ(relocations[0].cause, "gone");
+  EXPECT_EQ(relocations[0].addresses.size(), 2U);
+  EXPECT_THAT(world.decision.problems, IsEmpty());
+}
+
+TEST_F(Residences, ThoseOfANicThatIsSetDownToo) {
+  world.SetAdmin(0, false);
+  Step();
+  ExpectAt(1);
+  EXPECT_EQ(relocations.at(0).cause, "down");
+}
+
+TEST_F(Residences, TheyReturnWhenTheirNicHasBeenUsableForTheHoldDown) {
+  world.RemoveNic(0);
+  Step();
+  world.InsertNic(0);
+  Step();
+  ExpectAt(1);
+  EXPECT_EQ(world.decision.wake, world.now + absl::Seconds(5));
+  Step(absl::Milliseconds(4999));
+  ExpectAt(1);
+  Step(absl::Milliseconds(1));
+  ExpectAt(0);
+  EXPECT_EQ(relocations.at(0).cause, "failback");
+  EXPECT_FALSE(Of(kV4).relocated());
+}
+
+TEST_F(Residences, WithFailbackNeverTheyStay) {
+  world.config.groups[0].failback = absl::InfiniteDuration();
+  world.RemoveNic(0);
+  Step();
+  world.InsertNic(0);
+  Step(absl::Hours(1000));
+  ExpectAt(1);
+}
+
+TEST_F(Residences, WithoutCarrierTheyStayUntilRelocateAfter) {
+  world.SetCarrier(0, false);
+  Step();
+  Step(absl::Hours(1000));
+  ExpectAt(0);
+  world.config.groups[0].relocate_after = absl::Seconds(60);
+  world.SetCarrier(0, true);
+  Step();
+  world.SetCarrier(0, false);
+  Step();
+  EXPECT_EQ(world.decision.wake, world.now + absl::Seconds(60));
+  ExpectAt(0);
+  Step(absl::Seconds(60));
+  ExpectAt(1);
+  EXPECT_EQ(relocations.at(0).cause, "carrier");
+}
+
+TEST_F(Residences, ADrainMovesNone) {
+  world.drained.insert("n0");
+  Step(absl::Hours(1000));
+  ExpectAt(0);
+}
+
+TEST_F(Residences, WithoutASurvivorNothingMovesAndItIsTold) {
+  world.SetCarrier(1, false);
+  Step();
+  world.SetAdmin(0, false);
+  Step();
+  EXPECT_THAT(relocations, IsEmpty());
+  EXPECT_THAT(world.decision.problems,
+              ::testing::Contains(HasSubstr("has no usable NIC to move them to")));
+  world.SetAdmin(0, true);
+  Step();
+  ExpectAt(0);  // also the one that the kernel dropped
+}
+
+TEST_F(Residences, WhatAPersonDeletesIsForgottenAndWhatHeMovesIsFollowed) {
+  std::erase_if(world.facts.addresses,
+                [](const AddressFact& fact) { return fact.ip.address.IsV6(); });
+  for (AddressFact& fact : world.facts.addresses) {
+    if (fact.ip.address.ToString() == kV4) {
+      fact.link = DecideWorld::Link(1);
+    }
+  }
+  Step();
+  EXPECT_FALSE(world.inventory.addresses.contains(*IpAddress::Parse(kV6)));
+  EXPECT_EQ(Of(kV4).origin, "n1");
+  EXPECT_EQ(Of(kV4).home, "n1");
+  world.RemoveNic(0);
+  Step();
+  EXPECT_THAT(world.NicsWith(kV6), IsEmpty());
+  EXPECT_THAT(world.NicsWith(kV4), ElementsAre(1));
+}
+
+TEST_F(Residences, WhatANicLosesInAMomentOfBeingDownIsPutBack) {
+  const RouteFact route{.table = RT_TABLE_MAIN,
+                        .destination = *IpPrefix::Parse("0.0.0.0/0"),
+                        .gateway = *IpAddress::Parse("198.51.100.254"),
+                        .link = DecideWorld::Link(0),
+                        .protocol = RTPROT_STATIC};
+  world.facts.routes.push_back(route);
+  Step();
+  world.SetAdmin(0, false);
+  world.SetAdmin(0, true);
+  world.bounced.insert(DecideWorld::Link(0));
+  Step();
+  ExpectAt(0);
+  EXPECT_THAT(world.decision.kernel.restored_routes, ElementsAre(route));
+}
+
+TEST_F(Residences, UntilAnAddressHasArrivedTheOldNicSpeaksForIt) {
+  world.orders[*IpAddress::Parse(kV4)] = "n1";
+  world.Decide();
+  EXPECT_EQ(world.datapath.addresses.at({*IpAddress::Parse(kV4)}), world.HomeOf(0));
+  world.Apply();
+  world.Decide();
+  EXPECT_EQ(world.datapath.addresses.at({*IpAddress::Parse(kV4)}), world.HomeOf(1));
+}
+
+TEST_F(Residences, ANicThatLivesOnUnderAnotherNameKeepsItsMac) {
+  LinkFact renamed = world.facts.links.at(DecideWorld::Link(0));
+  renamed.name = "other0";
+  world.facts.links[renamed.index] = renamed;
+  Step();
+  EXPECT_THAT(world.NicsWith(kV4), ElementsAre(1));  // taken off the renamed one
+  EXPECT_EQ(world.datapath.homes.size(), 1U);
+}
+
+TEST_F(Residences, RoutesOfANicThatKeepsAnAddressAreLeftAlone) {
+  const RouteFact route{.table = RT_TABLE_MAIN,
+                        .destination = *IpPrefix::Parse("0.0.0.0/0"),
+                        .gateway = *IpAddress::Parse("198.51.100.254"),
+                        .link = DecideWorld::Link(0),
+                        .protocol = RTPROT_STATIC};
+  world.facts.routes.push_back(route);
+  world.AddAddress(0, "198.51.100.3/24");
+  Step();
+  world.orders[*IpAddress::Parse(kV4)] = "n1";
+  Step();
+  EXPECT_THAT(world.decision.kernel.restored_routes, IsEmpty());
+  world.orders[*IpAddress::Parse("198.51.100.3")] = "n1";
+  Step();
+  RouteFact moved = route;
+  moved.link = DecideWorld::Link(1);
+  EXPECT_THAT(world.decision.kernel.restored_routes, ElementsAre(moved));
+}
+
+TEST_F(Residences, AnAddressThatReturnsOnItsDeadNicIsRemovedThere) {
+  world.SetAdmin(0, false);
+  Step();
+  world.AddAddress(0, "198.51.100.1/24");  // somebody's network manager
+  Step();
+  ExpectAt(1);
+  EXPECT_THAT(world.decision.problems, IsEmpty());
+}
+
+TEST_F(Residences, AnOrderMovesForGood) {
+  world.orders[*IpAddress::Parse(kV4)] = "n1";
+  world.orders[*IpAddress::Parse(kV6)] = "n1";
+  Step();
+  ExpectAt(1);
+  EXPECT_EQ(Of(kV4).origin, "n1");
+  // Frames that are under way to n0 are delivered.
+  EXPECT_EQ(world.datapath.homes.at(world.HomeOf(1)).linger, DecideWorld::Link(0));
+  Step(absl::Hours(1));
+  ExpectAt(1);
+  EXPECT_EQ(world.datapath.homes.at(world.HomeOf(1)).linger, IfIndex::kNone);
+}
+
+TEST_F(Residences, AnAgentThatDiedBetweenTheStepsFindsWhereTheyAre) {
+  const Inventory before = world.inventory;
+  world.RemoveNic(0);
+  world.AddAddress(1, "198.51.100.1/24");  // added, and not written down
+  world.inventory = before;
+  Step();
+  ExpectAt(1);
+  EXPECT_EQ(Of(kV4).origin, "n0");
+}
+
+TEST_F(Residences, TheMacOfARemovedNicStaysAnAliasUntilItReturns) {
+  const HomeIndex index = world.HomeOf(0);
+  world.RemoveNic(0);
+  Step();
+  const HomeState& left = world.datapath.homes.at(index);
+  EXPECT_EQ(left.mac.ToString(), "02:00:00:00:00:01");
+  EXPECT_EQ(left.path.wire, DecideWorld::Link(1));
+  EXPECT_THAT(world.decision.kernel.filters,
+              ::testing::Contains(FilterEntry{DecideWorld::Link(1), left.mac}));
+  world.InsertNic(0);
+  Step();
+  EXPECT_EQ(world.datapath.homes.size(), 2U);
+  EXPECT_EQ(world.datapath.homes.at(world.decision.members[0].home).link, world.LinkNow(0));
+}
+
+TEST_F(Residences, StayNeedsNoAlias) {
+  world.config.groups[0].mac = MacMode::kStay;
+  world.RemoveNic(0);
+  Step();
+  EXPECT_EQ(world.datapath.homes.size(), 1U);
+}
+
+TEST_F(Residences, RoutesFollowAndAreGivenBack) {
+  const RouteFact route{.table = RT_TABLE_MAIN,
+                        .destination = *IpPrefix::Parse("0.0.0.0/0"),
+                        .gateway = *IpAddress::Parse("198.51.100.254"),
+                        .link = DecideWorld::Link(0),
+                        .metric = 100,
+                        .protocol = RTPROT_STATIC};
+  world.facts.routes.push_back(route);
+  Step();
+  world.RemoveNic(0);
+  Step();
+  RouteFact meanwhile = route;
+  meanwhile.link = DecideWorld::Link(1);
+  EXPECT_THAT(world.decision.kernel.routes, ::testing::Contains(meanwhile));
+  world.InsertNic(0);
+  Step();
+  Step(absl::Seconds(5));
+  RouteFact back = route;
+  back.link = world.LinkNow(0);
+  EXPECT_THAT(world.decision.kernel.restored_routes, ElementsAre(back));
+  EXPECT_THAT(world.decision.kernel.routes, ::testing::Not(::testing::Contains(meanwhile)));
+  world.facts.routes.push_back(back);
+  Step();
+  EXPECT_THAT(world.decision.kernel.restored_routes, IsEmpty());
+}
+
+TEST_F(Residences, AConfiguredAddressOfAMissingNicLivesOnItsSibling) {
+  world.config.groups[0].addresses.push_back(
+      {.ip = *IpPrefix::Parse("198.51.100.50/24"), .home = "n0"});
+  world.RemoveNic(0);
+  Step();
+  EXPECT_THAT(world.NicsWith("198.51.100.50"), ElementsAre(1));
+  world.InsertNic(0);
+  Step();
+  Step(absl::Seconds(5));
+  EXPECT_THAT(world.NicsWith("198.51.100.50"), ElementsAre(0));
+  // Another home in the file, and out of it.
+  world.config.groups[0].addresses[0].home = "n1";
+  Step();
+  EXPECT_THAT(world.NicsWith("198.51.100.50"), ElementsAre(1));
+}
+
+class Flapping : public Residences {
+ protected:
+  void Bounce(int nic, int times) {
+    for (int i = 0; i < times; ++i) {
+      world.SetCarrier(nic, false);
+      Step(absl::Seconds(1));
+      world.SetCarrier(nic, true);
+      Step(absl::Seconds(1));
+    }
+  }
+  NicState StateOf(size_t nic) { return world.decision.members.at(nic).state; }
+};
+
+TEST_F(Flapping, ANicThatBouncesTooOftenIsLeftOutUntilItIsCalm) {
+  world.config.groups[0].flap_limit = 3;
+  Bounce(0, 3);
+  EXPECT_EQ(StateOf(0), NicState::kUp);
+  Bounce(0, 1);
+  EXPECT_EQ(StateOf(0), NicState::kSuspect);
+  EXPECT_EQ(world.PathOf(0).wire, DecideWorld::Link(1));
+  EXPECT_EQ(world.PathOf(1).backup, IfIndex::kNone);
+  EXPECT_THAT(world.decision.problems,
+              ElementsAre(HasSubstr("n0 lost its link more than 3 times")));
+  Step(absl::Seconds(59));
+  EXPECT_EQ(StateOf(0), NicState::kSuspect);
+  EXPECT_EQ(world.decision.wake, world.now + absl::Seconds(1));
+  Step(absl::Seconds(1));
+  EXPECT_EQ(StateOf(0), NicState::kUp);
+  Step(absl::Seconds(5));  // the hold-down
+  EXPECT_EQ(world.PathOf(0).wire, DecideWorld::Link(0));
+  EXPECT_THAT(world.decision.problems, IsEmpty());
+}
+
+TEST_F(Flapping, IsBetterThanNothing) {
+  world.config.groups[0].flap_limit = 3;
+  Bounce(0, 4);
+  world.SetCarrier(1, false);
+  Step();
+  EXPECT_EQ(StateOf(0), NicState::kUp);
+  EXPECT_EQ(world.PathOf(0).wire, DecideWorld::Link(0));
+  EXPECT_EQ(world.PathOf(1).wire, DecideWorld::Link(0));
+}
+
+TEST_F(Flapping, HasNoLimitWithZero) {
+  world.config.groups[0].flap_limit = 0;
+  Bounce(0, 30);
+  EXPECT_EQ(StateOf(0), NicState::kUp);
+}
+
+TEST_F(Flapping, ALossNowAndThenIsNone) {
+  world.config.groups[0].flap_limit = 3;
+  for (int i = 0; i < 20; ++i) {
+    Bounce(0, 1);
+    Step(absl::Seconds(20));
+  }
+  EXPECT_EQ(StateOf(0), NicState::kUp);
+}
+
+TEST_F(Residences, AGroupWithoutAUsableNicMovesNothingAndSaysSo) {
+  world.SetCarrier(0, false);
+  Step();
+  const Path before = world.PathOf(0);
+  world.SetCarrier(1, false);
+  Step();
+  EXPECT_EQ(world.PathOf(0).wire, before.wire);
+  EXPECT_THAT(world.decision.problems, ElementsAre(HasSubstr("group front has no usable NIC")));
+}
+
+TEST_F(Residences, WhatExpiresIsForgotten) {
+  world.facts.addresses.push_back({.link = DecideWorld::Link(0),
+                                   .ip = *IpPrefix::Parse("198.51.100.60/24"),
+                                   .valid_until = world.now + absl::Seconds(100),
+                                   .preferred_until = world.now + absl::Seconds(50)});
+  Step();
+  world.RemoveNic(0);
+  Step();
+  EXPECT_THAT(world.NicsWith("198.51.100.60"), ElementsAre(1));
+  EXPECT_EQ(world.decision.inventory.addresses.at(*IpAddress::Parse("198.51.100.60")).valid_until,
+            world.now + absl::Seconds(100));
+  world.RemoveNic(1);
+  Step(absl::Seconds(100));
+  EXPECT_FALSE(world.inventory.addresses.contains(*IpAddress::Parse("198.51.100.60")));
+}
+
+class ThreeNics : public Residences {
+ protected:
+  ThreeNics() : Residences(3) {}
+};
+
+TEST_F(ThreeNics, TheStandInKeepsThem) {
+  world.AddAddress(2, "198.51.100.3/24");
+  world.SetCarrier(0, false);
+  Step();
+  const IfIndex wire = world.PathOf(0).wire;
+  world.RemoveNic(0);
+  Step();
+  EXPECT_EQ(world.LinkNow(world.NicsWith(kV4).at(0)), wire);
+}
+
+TEST_F(ThreeNics, TheyAreSpreadAndMoveOnWhenTheirHostGoesToo) {
+  world.RemoveNic(0);
+  Step();
+  ExpectAt(1);
+  world.RemoveNic(1);
+  Step();
+  ExpectAt(2);
+  EXPECT_THAT(world.NicsWith("198.51.100.2"), ElementsAre(2));
+  world.InsertNic(1);
+  Step(absl::Seconds(1));
+  Step(absl::Seconds(5));
+  ExpectAt(2);  // n1 is not theirs
+  EXPECT_THAT(world.NicsWith("198.51.100.2"), ElementsAre(1));
+}
+
+TEST(ResidencesAtRandom, EveryAddressLivesOnceOnANicThatIsThere) {
+  for (uint32_t seed = 0; seed < 300; ++seed) {
+    SCOPED_TRACE(seed);
+    std::mt19937 random(seed);
+    const int nics = 2 + static_cast<int>(random() % 3);
+    DecideWorld world(nics);
+    world.config.groups[0].failback = absl::Seconds(random() % 4);
+    if (random() % 2 == 0) {
+      world.config.groups[0].relocate_after = absl::Seconds(random() % 4);
+    }
+    std::vector<std::string> all;
+    for (int i = 0; i < nics; ++i) {
+      for (const auto& ip :
+           {absl::StrCat("198.51.100.", i + 1), absl::StrCat("2001:db8::", i + 1)}) {
+        world.AddAddress(i, absl::StrCat(ip, i % 2 == 0 ? "/24" : "/25"));
+        all.push_back(ip);
+      }
+    }
+    world.Decide();
+    std::string history;
+    for (int step = 0; step < 60; ++step) {
+      const int nic = static_cast<int>(random() % static_cast<uint32_t>(nics));
+      const auto what = random() % 6;
+      absl::StrAppend(&history, " ", what, ":", nic);
+      switch (what) {
+        case 0:
+          if (world.Exists(nic)) {
+            world.RemoveNic(nic);
+          } else {
+            world.InsertNic(nic);
+          }
+          break;
+        case 1:
+          if (world.Exists(nic)) {
+            world.SetAdmin(nic, random() % 2 == 0);
+          }
+          break;
+        case 2:
+          if (world.Exists(nic)) {
+            world.SetCarrier(nic, random() % 2 == 0);
+          }
+          break;
+        case 3:
+          world.orders[*IpAddress::Parse(all[random() % all.size()])] = absl::StrCat("n", nic);
+          break;
+        default:
+          break;
+      }
+      world.now += absl::Seconds(random() % 3);
+      if (random() % 8 != 0) {  // else: it died before it did anything
+        world.Decide();
+        world.Apply();
+      } else {
+        world.orders.clear();
+      }
+      world.Decide();
+      world.Apply();
+      world.Decide();
+      const bool any = std::any_of(world.decision.members.begin(), world.decision.members.end(),
+                                   [](const Member& member) { return member.usable(); });
+      for (const std::string& ip : all) {
+        const std::vector<int> found = world.NicsWith(ip);
+        ASSERT_LE(found.size(), 1U) << ip << history;
+        ASSERT_TRUE(world.inventory.addresses.contains(*IpAddress::Parse(ip))) << ip;
+        if (!any) {
+          continue;
+        }
+        ASSERT_EQ(found.size(), 1U) << ip;
+        ASSERT_TRUE(world.facts.links.at(world.LinkNow(found[0])).admin_up) << ip;
+        ASSERT_EQ(world.datapath.addresses.at({*IpAddress::Parse(ip)}),
+                  world.decision.members.at(static_cast<size_t>(found[0])).home)
+            << ip;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace stronghost
