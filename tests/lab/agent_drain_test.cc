@@ -3,6 +3,7 @@
 
 #include "tests/lab/agent_fixture.h"
 #include "tests/lib/arp_probe.h"
+#include "tests/lib/tcp_session.h"
 
 namespace stronghost::lab {
 namespace {
@@ -51,6 +52,28 @@ TEST_P(Drain, ThereAndBackLosesNothing) {
   }
   ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 300));
   ExpectNoLoss(streams);
+}
+
+TEST_P(Drain, TcpSessionsGoOn) {
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys(GetParam(), "never")));
+  std::vector<std::unique_ptr<TcpSession>> sessions;
+  for (const int family : {AF_INET, AF_INET6}) {
+    auto session =
+        TcpSession::Start(lab().client(), lab().server(), {.destination = Address(0, family)});
+    ASSERT_OK(session);
+    sessions.push_back(*std::move(session));
+  }
+  for (const char* order : {"drain", "undrain", "drain"}) {
+    for (const auto& session : sessions) {
+      ASSERT_OK(session->AwaitProgress(50'000, absl::Seconds(10)));
+    }
+    Order({order, "eth0"});
+  }
+  for (const auto& session : sessions) {
+    ASSERT_OK(session->AwaitProgress(50'000, absl::Seconds(10)));
+    const TcpResult result = session->Finish();
+    EXPECT_TRUE(result.alive) << result.ToString();
+  }
 }
 
 TEST_P(Drain, TheDrainedNicIsSilent) {

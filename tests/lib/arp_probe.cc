@@ -92,7 +92,8 @@ absl::StatusOr<ArpProbe> ArpProbe::Open(Lab& lab, const Options& options) {
   const int segment = plan.SegmentOfClient(options.client);
   std::vector<std::string> ports;
   for (int nic = 0; nic < plan.nic_count(); ++nic) {
-    if (plan.SegmentOfNic(nic) == segment) {
+    const bool there = lab.switch_netns().IfIndex(LabPlan::Port(nic)).ok();  // else removed
+    if (there && plan.SegmentOfNic(nic) == segment) {
       ports.push_back(LabPlan::Port(nic));
     }
   }

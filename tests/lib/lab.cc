@@ -170,6 +170,19 @@ absl::StatusOr<CableEvent> Lab::SetAdmin(int nic, bool up) {
   return Timed([&] { return server_rtnl_->SetUp(nic_index_.at(static_cast<size_t>(nic)), up); });
 }
 
+absl::StatusOr<CableEvent> Lab::RemoveNic(int nic) {
+  return Timed([&] { return server_rtnl_->Delete(nic_index_.at(static_cast<size_t>(nic))); });
+}
+
+absl::Status Lab::InsertNic(int nic) {
+  const auto slot = static_cast<size_t>(nic);
+  RETURN_IF_ERROR(switch_->IpBatch(plan_.CableCommands({.server = server_->name()}, nic)));
+  RETURN_IF_ERROR(server_->IpBatch(RaiseCommands(LabPlan::Nic(nic), LabPlan::NicMac(nic))));
+  ASSIGN_OR_RETURN(port_index_.at(slot), switch_->IfIndex(LabPlan::Port(nic)));
+  ASSIGN_OR_RETURN(nic_index_.at(slot), server_->IfIndex(LabPlan::Nic(nic)));
+  return AwaitLink(nic, /*up=*/true);
+}
+
 absl::StatusOr<CableEvent> Lab::CutUplink(int nic) {
   return Timed(
       [&] { return switch_rtnl_->SetMaster(port_index_.at(static_cast<size_t>(nic)), 0); });

@@ -50,6 +50,11 @@ class Lab {
   absl::StatusOr<CableEvent> PlugCable(int nic);
   // The NIC itself, as `ip link set eth0 down` does. Down makes the kernel drop IPv6 addresses.
   absl::StatusOr<CableEvent> SetAdmin(int nic, bool up);
+  // The NIC is gone: pulled out of its slot, with its cable.
+  absl::StatusOr<CableEvent> RemoveNic(int nic);
+  // A NIC of that name and MAC is there again, up, with nothing but its link-local address. Returns
+  // when its port forwards.
+  absl::Status InsertNic(int nic);
   // The uplink behind the port is dead while the carrier stays: the port leaves its bridge.
   absl::StatusOr<CableEvent> CutUplink(int nic);
   absl::StatusOr<CableEvent> MendUplink(int nic);

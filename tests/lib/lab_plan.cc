@@ -143,8 +143,7 @@ std::string LabPlan::SwitchCommands(const Names& names) const {
                     Bridge(segment), " up\n");
   }
   for (int nic = 0; nic < nic_count(); ++nic) {
-    absl::StrAppend(&commands, Cable(Port(nic), Mac(Kind::kPort, nic), Bridge(SegmentOfNic(nic)),
-                                     names.server, Nic(nic), NicMac(nic), options_.mtu));
+    absl::StrAppend(&commands, CableCommands(names, nic));
   }
   for (int client = 0; client < client_count(); ++client) {
     absl::StrAppend(&commands, Cable(ClientPort(client), Mac(Kind::kClientPort, client),
@@ -158,6 +157,11 @@ std::string LabPlan::SwitchCommands(const Names& names) const {
                           names.gateway, GatewayNic(segment), GatewayMac(segment), options_.mtu));
   }
   return commands;
+}
+
+std::string LabPlan::CableCommands(const Names& names, int nic) const {
+  return Cable(Port(nic), Mac(Kind::kPort, nic), Bridge(SegmentOfNic(nic)), names.server, Nic(nic),
+               NicMac(nic), options_.mtu);
 }
 
 std::string LabPlan::ServerCommands() const {

@@ -80,6 +80,8 @@ class LabPlan {
   // `ip -batch` input for each namespace; SwitchCommands() makes all links and comes first.
   [[nodiscard]] std::string SwitchCommands(const Names& names) const;
   [[nodiscard]] std::string ServerCommands() const;
+  // One NIC with its cable, as SwitchCommands() has it.
+  [[nodiscard]] std::string CableCommands(const Names& names, int nic) const;
   [[nodiscard]] std::string ClientCommands(int client) const;
   [[nodiscard]] std::string GatewayCommands(const Names& names) const;
   [[nodiscard]] static std::string FarCommands();
