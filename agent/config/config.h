@@ -15,6 +15,7 @@ enum class HostModel { kStrong, kWeak };
 enum class MacMode { kAuto, kFollow, kStay };
 enum class XdpMode { kAuto, kNative, kGeneric, kOff };
 enum class TcMode { kAuto, kTcx, kClsact };
+enum class ConflictMode { kDefend, kReport };
 enum class ProbeMode { kOff, kOnSuspicion, kAlways };
 
 constexpr int kMaxFlapLimit = 1000;
@@ -49,6 +50,7 @@ struct GroupConfig {
   std::vector<IpAddress> gateways;
   absl::Duration failback = absl::Seconds(5);                // InfiniteDuration: "never"
   absl::Duration relocate_after = absl::InfiniteDuration();  // InfiniteDuration: "never"
+  ConflictMode conflict = ConflictMode::kDefend;
   int flap_limit = 10;  // losses of a link within a minute, after which it is left out; 0: none
   bool policy_rules = true;
   DetectConfig detect;

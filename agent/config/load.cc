@@ -81,6 +81,7 @@ GroupConfig ReadGroup(const TomlNode& node, const std::string& path, const ReadL
   group.Addresses("gateways", kGatewayExample, &config.gateways);
   group.Time("failback", Never::kAllowed, &config.failback);
   group.Time("relocate_after", Never::kAllowed, &config.relocate_after);
+  group.Choice("conflict", &config.conflict);
   group.Count("flap_limit", kMaxFlapLimit, &config.flap_limit);
   group.Boolean("policy_rules", &config.policy_rules);
   if (const TomlNode* detect = group.Table("detect")) {

@@ -29,6 +29,11 @@ constexpr std::array kTcModes = {
     EnumName<TcMode>{"clsact", TcMode::kClsact},
 };
 
+constexpr std::array kConflictModes = {
+    EnumName<ConflictMode>{"defend", ConflictMode::kDefend},
+    EnumName<ConflictMode>{"report", ConflictMode::kReport},
+};
+
 constexpr std::array kProbeModes = {
     EnumName<ProbeMode>{"off", ProbeMode::kOff},
     EnumName<ProbeMode>{"on-suspicion", ProbeMode::kOnSuspicion},
@@ -55,6 +60,11 @@ absl::Span<const EnumName<XdpMode>> EnumNames<XdpMode>() {
 template <>
 absl::Span<const EnumName<TcMode>> EnumNames<TcMode>() {
   return kTcModes;
+}
+
+template <>
+absl::Span<const EnumName<ConflictMode>> EnumNames<ConflictMode>() {
+  return kConflictModes;
 }
 
 template <>

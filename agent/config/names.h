@@ -25,6 +25,8 @@ absl::Span<const EnumName<XdpMode>> EnumNames<XdpMode>();
 template <>
 absl::Span<const EnumName<TcMode>> EnumNames<TcMode>();
 template <>
+absl::Span<const EnumName<ConflictMode>> EnumNames<ConflictMode>();
+template <>
 absl::Span<const EnumName<ProbeMode>> EnumNames<ProbeMode>();
 
 // The word for a value: NameOf(MacMode::kStay) is "stay".

@@ -187,20 +187,13 @@ void Engine::ForgetLink(IfIndex link) {
   ForgetRecords(link, *state_file_);
 }
 
-// BPF knows the members of the home's group; a NIC of this host outside it is no intruder either.
-bool Engine::IsOwnMac(const sh_mac& mac) const {
-  return std::any_of(facts_.links.begin(), facts_.links.end(), [&mac](const auto& entry) {
-    return std::equal(std::begin(mac.bytes), std::end(mac.bytes), entry.second.mac.bytes.begin());
-  });
-}
-
 absl::Status Engine::OnBpfEvents() {
   bool flipped = false;
   RETURN_IF_ERROR(datapath_->ConsumeEvents([&](const sh_event& event) {
     if (event.type == SH_EVENT_FLIP) {
       flipped = true;
     } else if (event.type == SH_EVENT_CONFLICT && !IsOwnMac(event.mac)) {
-      observer_.on_conflict(event);
+      OnConflict(event);
     }
   }));
   // The paths and the carriers as they are now; the event may be an old one.

@@ -120,6 +120,12 @@ class Engine {
   [[nodiscard]] NetlinkSocket& netlink() { return *netlink_; }
 
  private:
+  // What another host said of an address of ours.
+  struct Conflict {
+    MacAddress mac;  // of that host
+    absl::Time last = absl::InfinitePast();
+    absl::Time defended = absl::InfinitePast();
+  };
   struct NicHistory {
     NicState state = NicState::kMissing;
     absl::Time since = absl::InfinitePast();
@@ -136,6 +142,8 @@ class Engine {
   void AdoptPaths();
   void ForgetLink(IfIndex link);
   [[nodiscard]] bool IsOwnMac(const sh_mac& mac) const;
+  void OnConflict(const sh_event& event);
+  [[nodiscard]] std::vector<std::string> ConflictProblems() const;
 
   // Asks the links themselves. True: facts_ changed.
   bool RefreshLinks(bool gone_is_down);
@@ -211,6 +219,7 @@ class Engine {
   absl::btree_map<std::string, std::string> failures_;  // topic -> what is wrong
   // Addresses that a home took in lately, so that announcements go on when more comes.
   absl::btree_map<HomeIndex, std::pair<absl::Time, std::vector<IpAddress>>> arrived_;
+  absl::btree_map<std::pair<HomeIndex, IpAddress>, Conflict> conflicts_;
   std::vector<WireMove> moves_;  // in force, not told yet
   bool resync_ = false;          // facts_ may be wrong: read everything again
   bool try_again_ = false;       // something failed in this turn

@@ -235,6 +235,8 @@ std::vector<std::string> Engine::Problems() const {
   for (const auto& [topic, text] : failures_) {
     problems.push_back(text);
   }
+  const std::vector<std::string> conflicts = ConflictProblems();
+  problems.insert(problems.end(), conflicts.begin(), conflicts.end());
   for (const auto& [link, report] : attachments_) {
     for (const std::string& note : report.notes) {
       problems.push_back(absl::StrCat(NameOf(link), ": ", note));

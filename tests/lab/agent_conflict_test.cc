@@ -4,6 +4,7 @@
 
 #include "tests/lab/agent_fixture.h"
 #include "tests/lib/await.h"
+#include "tests/lib/capture.h"
 #include "tests/lib/frame_builder.h"
 #include "tests/lib/raw_sender.h"
 
@@ -135,6 +136,74 @@ TEST_P(Conflict, IsNotSeenInQuestions) {
   ExpectReported(client, intruder, Address(0, AF_INET));
   ExpectReported(client, intruder, Address(1, AF_INET));
   EXPECT_THAT(agent().Log(), Not(HasSubstr(mac.ToString() + " claims")));
+}
+
+class Defence : public AgentLab {
+ protected:
+  // Claims until the agent has told of it `times` times; a second lies between them.
+  void Claim(const IpAddress& ip, int times) {
+    auto sender = RawSender::Open(lab().client(), LabPlan::kClientNic);
+    ASSERT_OK(sender);
+    const std::string report = absl::StrCat("claims ", ip.ToString());
+    ASSERT_OK(Await(
+        absl::Seconds(20),
+        [&] {
+          EXPECT_OK(sender->Send(GratuitousArp(LabPlan::ClientMac(0), ip)));
+          const std::string log = agent().Log();
+          int told = 0;
+          for (size_t at = log.find(report); at != std::string::npos;
+               at = log.find(report, at + 1)) {
+            ++told;
+          }
+          return told >= times;
+        },
+        report));
+  }
+  // Announcements of `ip` that came out of the server's NICs.
+  int Defences(Capture& capture, const IpAddress& ip) {
+    int count = 0;
+    for (const CapturedFrame& frame : capture.Frames()) {
+      const Frame parsed = frame.Parse();
+      count +=
+          parsed.arp.has_value() && parsed.arp->sender == ip && parsed.arp->target == ip ? 1 : 0;
+    }
+    return count;
+  }
+  std::unique_ptr<lab::Capture> CaptureAtPort(int nic) {
+    auto capture = Capture::Start(lab().switch_netns(), LabPlan::Port(nic),
+                                  {.direction = CaptureOptions::Direction::kIncoming});
+    EXPECT_OK(capture);
+    return *std::move(capture);
+  }
+};
+
+// RFC 5227 section 2.4 (c): one announcement within 10 seconds.
+TEST_F(Defence, OfAnAddressIsOneAnnouncementFromItsWire) {
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));
+  ASSERT_NO_FATAL_FAILURE(PullAndAwait(0, "eth1"));
+  const auto capture = CaptureAtPort(1);
+  const IpAddress ip = Address(0, AF_INET);
+  ASSERT_NO_FATAL_FAILURE(Claim(ip, 3));
+  EXPECT_OK(capture->AwaitFrame(
+      [&](const CapturedFrame& frame) {
+        const Frame parsed = frame.Parse();
+        return parsed.arp.has_value() && parsed.arp->sender == ip && parsed.arp->target == ip &&
+               parsed.arp->sender_mac == LabPlan::NicMac(0);
+      },
+      absl::Seconds(5)));
+  EXPECT_EQ(Defences(*capture, ip), 1);
+  const auto status = agent().Command({"status"});
+  ASSERT_OK(status);
+  EXPECT_THAT(status->output, HasSubstr("claims 198.51.100.1, which is ours"));
+}
+
+TEST_F(Defence, IsLeftOutWhereOnlyAReportIsWanted) {
+  ASSERT_NO_FATAL_FAILURE(Build(absl::StrCat(GroupKeys("follow"), "conflict = \"report\"\n")));
+  const auto capture = CaptureAtPort(0);
+  ASSERT_NO_FATAL_FAILURE(Claim(Address(0, AF_INET), 2));
+  // The answer comes behind all that was sent before it.
+  ASSERT_OK(lab().client().Check({"ping", "-c", "1", "-W", "5", Address(0, AF_INET).ToString()}));
+  EXPECT_EQ(Defences(*capture, Address(0, AF_INET)), 0);
 }
 
 }  // namespace

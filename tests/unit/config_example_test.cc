@@ -65,6 +65,7 @@ TEST(ConfigExample, LoadsWithEverySettingThatIsCommentedOut) {
                            "group[0].gateways",
                            "group[0].failback",
                            "group[0].relocate_after",
+                           "group[0].conflict",
                            "group[0].flap_limit",
                            "group[0].policy_rules",
                            "group[0].detect.carrier_poll",
