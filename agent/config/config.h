@@ -51,7 +51,7 @@ struct GroupConfig {
   absl::Duration failback = absl::Seconds(5);                // InfiniteDuration: "never"
   absl::Duration relocate_after = absl::InfiniteDuration();  // InfiniteDuration: "never"
   ConflictMode conflict = ConflictMode::kDefend;
-  int flap_limit = 10;  // losses of a link within a minute, after which it is left out; 0: none
+  int flap_limit = 0;  // losses of a link within a minute, after which it is left out; 0: none
   bool policy_rules = true;
   DetectConfig detect;
   std::vector<AddressConfig> addresses;

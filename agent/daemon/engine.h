@@ -19,7 +19,9 @@
 #include "agent/act/announce_schedule.h"
 #include "agent/act/announcer.h"
 #include "agent/act/kernel_record.h"
+#include "agent/act/kernel_step.h"
 #include "agent/act/memberships.h"
+#include "agent/act/removal_limit.h"
 #include "agent/act/state_file.h"
 #include "agent/config/load.h"
 #include "agent/datapath/datapath.h"
@@ -177,6 +179,7 @@ class Engine {
   void AnnounceRelocations();
   void AnnounceArrived(HomeIndex home, std::vector<IpAddress> addresses);
   void KeepInventory();
+  void LimitRemovals(std::vector<KernelStep>& steps);
   void SetKnobs();
   void WriteMaps();
   void AttachNics();
@@ -220,6 +223,7 @@ class Engine {
   // Addresses that a home took in lately, so that announcements go on when more comes.
   absl::btree_map<HomeIndex, std::pair<absl::Time, std::vector<IpAddress>>> arrived_;
   absl::btree_map<std::pair<HomeIndex, IpAddress>, Conflict> conflicts_;
+  RemovalLimit removals_;
   std::vector<WireMove> moves_;  // in force, not told yet
   bool resync_ = false;          // facts_ may be wrong: read everything again
   bool try_again_ = false;       // something failed in this turn

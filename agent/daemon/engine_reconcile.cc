@@ -177,7 +177,8 @@ void Engine::ApplyKernelState() {
   } else {
     ClearProblem("read the NICs' filters");
   }
-  const auto steps = DiffKernel(decision_.kernel, facts_, *filters, state_file_->state());
+  auto steps = DiffKernel(decision_.kernel, facts_, *filters, state_file_->state());
+  LimitRemovals(steps);
   if (steps.empty()) {
     ClearProblem("change the kernel");
     return;

@@ -11,6 +11,7 @@
 #include "agent/act/kernel_apply.h"
 #include "agent/act/masqueraded.h"
 #include "agent/act/neighbors.h"
+#include "agent/act/removal_limit.h"
 #include "agent/act/sysctls.h"
 #include "agent/base/clock.h"
 #include "agent/base/status.h"
@@ -141,6 +142,39 @@ void Engine::AnnounceArrived(HomeIndex index, std::vector<IpAddress> addresses) 
   job.announce_addresses = true;
   job.addresses = std::move(addresses);
   announcements_.Start(std::move(job), now);
+}
+
+// Somebody else may add an address again, as often as it is taken off the NIC that it left. It does
+// no harm there: the maps say who speaks for it.
+void Engine::LimitRemovals(std::vector<KernelStep>& steps) {
+  const absl::Time now = MonotonicNow();
+  const std::string topic = "keep an address off the NIC that it left";
+  std::vector<std::string> kept;
+  std::erase_if(steps, [&](const KernelStep& step) {
+    const auto* deletion = std::get_if<DeleteAddress>(&step);
+    if (deletion == nullptr) {
+      return false;
+    }
+    const auto& [link, ip] =
+        RemovalLimit::Copy(deletion->address.link, deletion->address.ip.address);
+    const bool left =
+        std::any_of(decision_.kernel.left.begin(), decision_.kernel.left.end(),
+                    [&](const LeftAddress& entry) { return entry.link == link && entry.ip == ip; });
+    if (!left || removals_.Take({link, ip}, now)) {
+      return false;
+    }
+    kept.push_back(absl::StrCat(ip.ToString(), " on ", NameOf(link)));
+    return true;
+  });
+  removals_.Prune(now);
+  if (kept.empty()) {
+    ClearProblem(topic);
+    return;
+  }
+  Problem(topic, absl::ResourceExhaustedError(absl::StrCat(
+                     "somebody adds ", absl::StrJoin(kept, ", "),
+                     " again and again; it is left alone for a minute and not used, have that ",
+                     "NIC's network manager let go of it")));
 }
 
 // The file is written at once for what it has to know before anybody else does; news of adopted

@@ -430,6 +430,24 @@ TEST_F(Relocation, ANicThatGoesDownAndUpInOneGoKeepsItsAddressesAndRoutes) {
   }
 }
 
+TEST_F(Relocation, WhoKeepsAddingAnAddressToItsDeadNicIsNotFought) {
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));
+  ASSERT_OK(lab().SetAdmin(0, false));
+  ASSERT_NO_FATAL_FAILURE(AwaitHome("eth1"));
+  const auto told = [&] { return Order({"status"}).find("again and again") != std::string::npos; };
+  int added = 0;
+  while (!told() && added < 100) {
+    ++added;
+    ASSERT_OK(lab().server().Check({"ip", "addr", "add", "198.51.100.1/24", "dev", "eth0"}));
+    ASSERT_OK(Await(
+        absl::Seconds(5), [&] { return told() || NicsWith(Address(0, AF_INET)).size() == 1; },
+        "the copy to go, or to be told of"));
+  }
+  EXPECT_LE(added, 6);
+  EXPECT_EQ(HomeOf(Address(0, AF_INET)), "eth1");
+  ExpectOneSpeaker(0, 1);
+}
+
 // Its MAC is alive there, and not ours to serve.
 TEST_F(Relocation, ANicThatMovesToAnotherNamespaceKeepsItsMac) {
   ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));

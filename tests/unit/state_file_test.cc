@@ -101,6 +101,79 @@ TEST_F(StateFileTest, ForgottenIsGone) {
   EXPECT_TRUE(Load()->state().IsEmpty());
 }
 
+// Two alike, one relocated with a lifetime, and a NIC with its routes.
+Inventory SomeInventory() {
+  Inventory inventory;
+  Residence residence{.length = 24,
+                      .flags = 128,
+                      .origin = "eth0",
+                      .home = "eth0",
+                      .adopted = true,
+                      .settled = true};
+  inventory.addresses[*IpAddress::Parse("198.51.100.1")] = residence;
+  residence.length = 25;
+  inventory.addresses[*IpAddress::Parse("198.51.100.2")] = residence;
+  inventory.addresses[*IpAddress::Parse("2001:db8::1")] = {
+      .length = 64,
+      .flags = 2,
+      .scope = 1,
+      .protocol = 3,
+      .valid_until = absl::FromUnixSeconds(5000),
+      .preferred_until = absl::FromUnixSeconds(4000),
+      .origin = "eth0",
+      .home = "eth1",
+      .left = {"eth0", "eth2"},
+      .configured = "eth0"};
+  KnownNic nic{.link = IfIndex{4}, .routes_lost = true};
+  nic.mac.bytes = {2, 0, 0, 0, 0, 1};
+  nic.routes = {{.table = 254,
+                 .destination = *IpPrefix::Parse("0.0.0.0/0"),
+                 .gateway = *IpAddress::Parse("198.51.100.254"),
+                 .source = *IpAddress::Parse("198.51.100.1"),
+                 .link = IfIndex{4},
+                 .metric = 100,
+                 .protocol = 4},
+                {.table = 254,
+                 .destination = *IpPrefix::Parse("2001:db8:7::/48"),
+                 .link = IfIndex{4},
+                 .metric = 1024,
+                 .protocol = 3,
+                 .scope = 253,
+                 .flags = 4}};
+  inventory.nics["eth0"] = nic;
+  return inventory;
+}
+
+TEST_F(StateFileTest, TheInventoryComesBack) {
+  auto file = Load();
+  file->SetInventory(SomeInventory());
+  ASSERT_TRUE(file->Save().ok());
+  const auto again = Load();
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->state().inventory, SomeInventory());
+}
+
+TEST_F(StateFileTest, ADamagedInventoryIsAnError) {
+  auto file = Load();
+  file->SetInventory(SomeInventory());
+  ASSERT_TRUE(file->Save().ok());
+  const std::string good = ReadTextFile(file_).value();
+  for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
+           {"\"home\"", "\"hole\""},
+           {"198.51.100.1/24", "198.51.100.1/99"},
+           {"\"settled\": true", "\"settled\": 1"},
+           {"\"flags\": 128", "\"flags\": -1"},
+           {"\"scope\": 253", "\"scope\": 999"},
+           {"\"valid_until\": 5000", "\"valid_until\": \"soon\""},
+           {"02:00:00:00:00:01", "02:00"},
+           {"\"routes\": [", "\"ruts\": ["}}) {
+    const std::string bad = absl::StrReplaceAll(good, {{from, to}});
+    ASSERT_NE(bad, good) << from;
+    Write(file_, bad);
+    EXPECT_TRUE(absl::IsDataLoss(Load().status())) << from;
+  }
+}
+
 TEST_F(StateFileTest, AFileOfBeforeThereWereDrainsHasNone) {
   auto file = Load();
   RecordOneOfEach(*file);
