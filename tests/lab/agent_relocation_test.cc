@@ -443,7 +443,7 @@ TEST_F(Relocation, WhoKeepsAddingAnAddressToItsDeadNicIsNotFought) {
         absl::Seconds(5), [&] { return told() || NicsWith(Address(0, AF_INET)).size() == 1; },
         "the copy to go, or to be told of"));
   }
-  EXPECT_LE(added, 6);
+  EXPECT_TRUE(told());  // several additions within a moment count once
   EXPECT_EQ(HomeOf(Address(0, AF_INET)), "eth1");
   ExpectOneSpeaker(0, 1);
 }
