@@ -66,11 +66,11 @@ absl::Time DecodeTime(const Json& json, const char* key) {
 }
 
 Json EncodeResidence(const Residence& residence) {
-  Json json = {{"origin", residence.origin},    {"home", residence.home},
-               {"left", residence.left},        {"configured", residence.configured},
-               {"adopted", residence.adopted},  {"settled", residence.settled},
-               {"flags", residence.flags},      {"scope", residence.scope},
-               {"protocol", residence.protocol}};
+  Json json = {{"origin", residence.origin},   {"home", residence.home},
+               {"left", residence.left},       {"configured", residence.configured},
+               {"adopted", residence.adopted}, {"settled", residence.settled},
+               {"ordered", residence.ordered}, {"flags", residence.flags},
+               {"scope", residence.scope},     {"protocol", residence.protocol}};
   EncodeTime(json, "valid_until", residence.valid_until);
   EncodeTime(json, "preferred_until", residence.preferred_until);
   return json;
@@ -84,6 +84,7 @@ Residence DecodeResidence(const Json& json) {
   residence.configured = json.at("configured").get<std::string>();
   residence.adopted = json.at("adopted").get<bool>();
   residence.settled = json.at("settled").get<bool>();
+  residence.ordered = json.at("ordered").get<bool>();
   residence.flags = DecodeNumber(json.at("flags"));
   residence.scope = DecodeByte(json.at("scope"));
   residence.protocol = DecodeByte(json.at("protocol"));

@@ -211,7 +211,6 @@ class Engine {
   Memberships memberships_;
   Memory memory_;
   Reach reach_;
-  MoveOrders orders_;          // of the turn
   std::set<IfIndex> bounced_;  // links that were down since the last turn
   DatapathState applied_;      // what the maps hold
   Decision decision_;

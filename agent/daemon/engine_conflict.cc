@@ -40,6 +40,7 @@ void Engine::OnConflict(const sh_event& event) {
     return;
   }
   conflict.defended = now;
+  ClearProblem(absl::StrCat("defend ", ip.ToString()));
   const AnnounceJob job = JobOf(home);
   const DueFrame frame{
       job.wire, ip.IsV4() ? ArpAnnouncement(ip, job.mac) : UnsolicitedNa(ip, job.mac, job.router)};

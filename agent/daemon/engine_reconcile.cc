@@ -28,9 +28,8 @@ void Engine::Reconcile() {
   ReadMulticast();
   SyncPaths();
   const AgentState& state = state_file_->state();
-  decision_ =
-      Decide({config_, facts_, memory_, applied_, state.drains, state.inventory, state.addresses,
-              reach_, std::exchange(orders_, {}), std::exchange(bounced_, {}), MonotonicNow()});
+  decision_ = Decide({config_, facts_, memory_, applied_, state.drains, state.inventory,
+                      state.addresses, reach_, std::exchange(bounced_, {}), MonotonicNow()});
   SetKnobs();
   KeepInventory();
   MoveIn();

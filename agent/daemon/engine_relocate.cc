@@ -12,7 +12,6 @@
 #include "agent/act/masqueraded.h"
 #include "agent/act/neighbors.h"
 #include "agent/act/removal_limit.h"
-#include "agent/act/sysctls.h"
 #include "agent/base/clock.h"
 #include "agent/base/status.h"
 #include "agent/daemon/engine.h"
@@ -237,12 +236,12 @@ absl::StatusOr<MoveReport> Engine::Move(const IpAddress& address, const std::str
   Inventory ordered = before;
   Residence& next = ordered.addresses[address];
   next.origin = nic;
+  next.ordered = true;
   state_file_->SetInventory(ordered);
   if (const absl::Status status = state_file_->Save(); !status.ok()) {
     state_file_->SetInventory(before);
     return status;
   }
-  orders_[address] = nic;
   PlaceWires();
   Reconcile();
   const bool there = std::any_of(

@@ -85,11 +85,10 @@ Decision Decide(const DecideInput& input) {
   decision.memory = std::move(placement.memory);
   NoteFlapping(decision);
   NoteDeadGroups(decision);
-  Residences residences =
-      Relocate(TakeStock(input.config, input.facts, decision.members, input.added, input.inventory,
-                         input.bounced, input.now),
-               input.facts, decision.members, decision.memory, input.datapath, decision.reach,
-               input.orders, input.now);
+  Residences residences = Relocate(
+      TakeStock(input.config, input.facts, decision.members, input.added, input.inventory,
+                input.bounced, input.now),
+      input.facts, decision.members, decision.memory, input.datapath, decision.reach, input.now);
   decision.inventory = std::move(residences.inventory);
   decision.relocations = std::move(residences.relocations);
   std::move(residences.problems.begin(), residences.problems.end(),

@@ -25,7 +25,6 @@ struct DecideInput {
   const Inventory& inventory;        // as the last decision left it
   const AddedAddresses& added;       // what the agent added itself
   const Reach& reach;                // as the last decision left it
-  const MoveOrders& orders;          // new ones
   const std::set<IfIndex>& bounced;  // links that were down since the last decision
   absl::Time now;
 };

@@ -29,6 +29,7 @@ struct Residence {
   std::string configured;      // home that the configuration gives it; "": found on a NIC
   bool adopted = false;        // was on its NIC before the agent: not the agent's to remove
   bool settled = false;        // was seen on `home` since it came there
+  bool ordered = false;        // an operator wants it on its origin at once
 
   [[nodiscard]] bool relocated() const { return home != origin; }
   bool operator==(const Residence&) const = default;

@@ -12,14 +12,12 @@ namespace {
 class Relocator {
  public:
   Relocator(Inventory inventory, const Facts& facts, const std::vector<Member>& members,
-            const Memory& memory, const DatapathState& previous, const Reach& reach,
-            const MoveOrders& orders, absl::Time now)
+            const Memory& memory, const DatapathState& previous, const Reach& reach, absl::Time now)
       : facts_(facts),
         members_(members),
         memory_(memory),
         previous_(previous),
         reach_(reach),
-        orders_(orders),
         now_(now) {
     result_.inventory = std::move(inventory);
     for (const auto& [home, place] : memory) {
@@ -29,9 +27,10 @@ class Relocator {
 
   Residences Run() {
     for (auto& [ip, residence] : result_.inventory.addresses) {
-      if (const auto order = orders_.find(ip); order != orders_.end()) {
-        residence.origin = order->second;
-        Move(ip, residence, {order->second, "moved"});
+      const Member* origin = FindMember(members_, residence.origin);
+      if (residence.ordered && origin != nullptr && origin->usable()) {
+        Move(ip, residence, {residence.origin, "moved"});
+        residence.ordered = false;
         continue;
       }
       const std::pair<std::string, std::string> way{residence.origin, residence.home};
@@ -193,7 +192,6 @@ class Relocator {
   const Memory& memory_;
   const DatapathState& previous_;
   const Reach& reach_;
-  const MoveOrders& orders_;
   absl::Time now_;
   WireLoad load_;
   absl::btree_map<std::pair<std::string, std::string>, Choice> choices_;  // by origin and home
@@ -205,9 +203,8 @@ class Relocator {
 
 Residences Relocate(Inventory inventory, const Facts& facts, const std::vector<Member>& members,
                     const Memory& memory, const DatapathState& previous, const Reach& reach,
-                    const MoveOrders& orders, absl::Time now) {
-  return Relocator(std::move(inventory), facts, members, memory, previous, reach, orders, now)
-      .Run();
+                    absl::Time now) {
+  return Relocator(std::move(inventory), facts, members, memory, previous, reach, now).Run();
 }
 
 bool KeepsIpv4(const Facts& facts, const LinkFact& link, const std::string& nic,

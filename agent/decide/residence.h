@@ -57,13 +57,10 @@ struct Residences {
   std::vector<std::string> problems;
 };
 
-// An operator wants these addresses on these NICs, for good.
-using MoveOrders = absl::btree_map<IpAddress, std::string>;
-
 // `memory` says who stands in for whom, `previous` who did for a NIC that is gone.
 Residences Relocate(Inventory inventory, const Facts& facts, const std::vector<Member>& members,
                     const Memory& memory, const DatapathState& previous, const Reach& reach,
-                    const MoveOrders& orders, absl::Time now);
+                    absl::Time now);
 
 // Whether `nic` has an IPv4 address that it keeps. Without one the kernel drops its IPv4 routes.
 bool KeepsIpv4(const Facts& facts, const LinkFact& link, const std::string& nic,

@@ -86,7 +86,7 @@ class StockTaker {
           }
           residence.left.erase(address.home);
           residence.origin = residence.home = residence.configured = address.home;
-          residence.settled = false;
+          residence.settled = residence.ordered = false;
         }
         residence.length = address.ip.length;
       }

@@ -75,6 +75,12 @@ class DecideWorld {
         facts.addresses.begin(), facts.addresses.end(),
         [&](const AddressFact& fact) { return fact.link == link && fact.ip.address == ip; });
   }
+  // As `stronghost move` writes it down.
+  void Order(const std::string& ip, const std::string& nic) {
+    Residence& residence = inventory.addresses.at(*IpAddress::Parse(ip));
+    residence.origin = nic;
+    residence.ordered = true;
+  }
   // The NICs that have it, by number.
   std::vector<int> NicsWith(const std::string& ip) const {
     std::vector<int> nics;
@@ -90,12 +96,11 @@ class DecideWorld {
   // Decides at `now`, remembers, and returns the decision.
   const Decision& Decide() {
     decision = stronghost::Decide(
-        {config, facts, memory, datapath, drained, inventory, added, reach, orders, bounced, now});
+        {config, facts, memory, datapath, drained, inventory, added, reach, bounced, now});
     memory = decision.memory;
     datapath = decision.datapath;
     inventory = decision.inventory;
     reach = decision.reach;
-    orders.clear();
     bounced.clear();
     return decision;
   }
@@ -126,7 +131,6 @@ class DecideWorld {
   Inventory inventory;
   AddedAddresses added;
   Reach reach;
-  MoveOrders orders;
   std::set<IfIndex> bounced;
   absl::Time now = absl::FromUnixSeconds(1000);
   Decision decision;

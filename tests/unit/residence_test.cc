@@ -42,6 +42,14 @@ class Residences : public ::testing::Test {
                 world.decision.members.at(static_cast<size_t>(nic)).home);
     }
   }
+  static RouteFact DefaultRoute() {
+    return {.table = RT_TABLE_MAIN,
+            .destination = *IpPrefix::Parse("0.0.0.0/0"),
+            .gateway = *IpAddress::Parse("198.51.100.254"),
+            .link = DecideWorld::Link(0),
+            .metric = 100,
+            .protocol = RTPROT_STATIC};
+  }
   const Residence& Of(const char* ip) {
     return world.inventory.addresses.at(*IpAddress::Parse(ip));
   }
@@ -148,11 +156,7 @@ TEST_F(Residences, WhatAPersonDeletesIsForgottenAndWhatHeMovesIsFollowed) {
 }
 
 TEST_F(Residences, WhatANicLosesInAMomentOfBeingDownIsPutBack) {
-  const RouteFact route{.table = RT_TABLE_MAIN,
-                        .destination = *IpPrefix::Parse("0.0.0.0/0"),
-                        .gateway = *IpAddress::Parse("198.51.100.254"),
-                        .link = DecideWorld::Link(0),
-                        .protocol = RTPROT_STATIC};
+  const RouteFact route = DefaultRoute();
   world.facts.routes.push_back(route);
   Step();
   world.SetAdmin(0, false);
@@ -164,7 +168,7 @@ TEST_F(Residences, WhatANicLosesInAMomentOfBeingDownIsPutBack) {
 }
 
 TEST_F(Residences, UntilAnAddressHasArrivedTheOldNicSpeaksForIt) {
-  world.orders[*IpAddress::Parse(kV4)] = "n1";
+  world.Order(kV4, "n1");
   world.Decide();
   EXPECT_EQ(world.datapath.addresses.at({*IpAddress::Parse(kV4)}), world.HomeOf(0));
   world.Apply();
@@ -182,18 +186,14 @@ TEST_F(Residences, ANicThatLivesOnUnderAnotherNameKeepsItsMac) {
 }
 
 TEST_F(Residences, RoutesOfANicThatKeepsAnAddressAreLeftAlone) {
-  const RouteFact route{.table = RT_TABLE_MAIN,
-                        .destination = *IpPrefix::Parse("0.0.0.0/0"),
-                        .gateway = *IpAddress::Parse("198.51.100.254"),
-                        .link = DecideWorld::Link(0),
-                        .protocol = RTPROT_STATIC};
+  const RouteFact route = DefaultRoute();
   world.facts.routes.push_back(route);
   world.AddAddress(0, "198.51.100.3/24");
   Step();
-  world.orders[*IpAddress::Parse(kV4)] = "n1";
+  world.Order(kV4, "n1");
   Step();
   EXPECT_THAT(world.decision.kernel.restored_routes, IsEmpty());
-  world.orders[*IpAddress::Parse("198.51.100.3")] = "n1";
+  world.Order("198.51.100.3", "n1");
   Step();
   RouteFact moved = route;
   moved.link = DecideWorld::Link(1);
@@ -210,8 +210,8 @@ TEST_F(Residences, AnAddressThatReturnsOnItsDeadNicIsRemovedThere) {
 }
 
 TEST_F(Residences, AnOrderMovesForGood) {
-  world.orders[*IpAddress::Parse(kV4)] = "n1";
-  world.orders[*IpAddress::Parse(kV6)] = "n1";
+  world.Order(kV4, "n1");
+  world.Order(kV6, "n1");
   Step();
   ExpectAt(1);
   EXPECT_EQ(Of(kV4).origin, "n1");
@@ -220,6 +220,18 @@ TEST_F(Residences, AnOrderMovesForGood) {
   Step(absl::Hours(1));
   ExpectAt(1);
   EXPECT_EQ(world.datapath.homes.at(world.HomeOf(1)).linger, IfIndex::kNone);
+}
+
+TEST_F(Residences, AnOrderThatWasWrittenDownIsCarriedOutByTheNextStart) {
+  world.config.groups[0].failback = absl::InfiniteDuration();
+  world.Order(kV4, "n1");
+  world.Order(kV6, "n1");
+  world.memory.clear();
+  world.reach.clear();
+  Step();
+  ExpectAt(1);
+  EXPECT_EQ(relocations.at(0).cause, "moved");
+  EXPECT_FALSE(Of(kV4).ordered);
 }
 
 TEST_F(Residences, AnAgentThatDiedBetweenTheStepsFindsWhereTheyAre) {
@@ -255,12 +267,7 @@ TEST_F(Residences, StayNeedsNoAlias) {
 }
 
 TEST_F(Residences, RoutesFollowAndAreGivenBack) {
-  const RouteFact route{.table = RT_TABLE_MAIN,
-                        .destination = *IpPrefix::Parse("0.0.0.0/0"),
-                        .gateway = *IpAddress::Parse("198.51.100.254"),
-                        .link = DecideWorld::Link(0),
-                        .metric = 100,
-                        .protocol = RTPROT_STATIC};
+  const RouteFact route = DefaultRoute();
   world.facts.routes.push_back(route);
   Step();
   world.RemoveNic(0);
@@ -453,7 +460,7 @@ TEST(ResidencesAtRandom, EveryAddressLivesOnceOnANicThatIsThere) {
           }
           break;
         case 3:
-          world.orders[*IpAddress::Parse(all[random() % all.size()])] = absl::StrCat("n", nic);
+          world.Order(all[random() % all.size()], absl::StrCat("n", nic));
           break;
         default:
           break;
@@ -462,8 +469,6 @@ TEST(ResidencesAtRandom, EveryAddressLivesOnceOnANicThatIsThere) {
       if (random() % 8 != 0) {  // else: it died before it did anything
         world.Decide();
         world.Apply();
-      } else {
-        world.orders.clear();
       }
       world.Decide();
       world.Apply();
