@@ -129,6 +129,15 @@ TEST_P(DeliverTest, AnAddressThatMovedHereIsServedUnderTheMacOfWhereItLived) {
   EXPECT_EQ(Deliver(h1_, strange), Passed(strange, h1_.home, SH_IN_PASS));
 }
 
+// h0's NIC is gone, and h1 serves its MAC: also for destinations behind this host.
+TEST_P(DeliverTest, UnownedFramesUnderTheMacOfANicThatIsGoneAreTheWiresOwn) {
+  SetPath(h0_, h1_);
+  ChangeHome(h0_.home, [](sh_home& home) { home.flags |= SH_HOME_ALIAS; });
+  const Bytes frame = ToMacOf(h0_, Unowned());
+  EXPECT_EQ(Deliver(h1_, frame),
+            Redirected(WithDestination(frame, h1_.mac), h1_.home, SH_IN_DELIVER, Into(h1_)));
+}
+
 TEST_P(DeliverTest, DrainedNicRefusesEverythingOfItsOwn) {
   SetPath(h0_, h1_);
   for (const Bytes& frame : {ToMacOf(h0_, Own(h0_)), ToMacOf(h0_, Unowned())}) {
