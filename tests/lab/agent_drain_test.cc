@@ -57,12 +57,7 @@ TEST_P(Drain, ThereAndBackLosesNothing) {
 TEST_P(Drain, TcpSessionsGoOn) {
   ASSERT_NO_FATAL_FAILURE(Build(GroupKeys(GetParam(), "never")));
   std::vector<std::unique_ptr<TcpSession>> sessions;
-  for (const int family : {AF_INET, AF_INET6}) {
-    auto session =
-        TcpSession::Start(lab().client(), lab().server(), {.destination = Address(0, family)});
-    ASSERT_OK(session);
-    sessions.push_back(*std::move(session));
-  }
+  ASSERT_NO_FATAL_FAILURE(StartSessions(sessions));
   for (const char* order : {"drain", "undrain", "drain"}) {
     for (const auto& session : sessions) {
       ASSERT_OK(session->AwaitProgress(50'000, absl::Seconds(10)));

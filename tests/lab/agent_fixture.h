@@ -17,6 +17,7 @@
 #include "tests/lib/gtest_status.h"
 #include "tests/lib/lab.h"
 #include "tests/lib/stream.h"
+#include "tests/lib/tcp_session.h"
 
 namespace stronghost::lab {
 
@@ -75,6 +76,17 @@ class AgentLab : public ::testing::Test {
   static void AwaitReceived(std::vector<Stream>& streams, uint64_t packets) {
     for (Stream& stream : streams) {
       ASSERT_OK(stream.AwaitReceived(packets, absl::Seconds(20)));
+    }
+  }
+
+  // TCP sessions of the client with the first NIC's addresses, IPv4 and IPv6, under way.
+  void StartSessions(std::vector<std::unique_ptr<TcpSession>>& sessions) {
+    for (const int family : {AF_INET, AF_INET6}) {
+      auto session =
+          TcpSession::Start(lab().client(), lab().server(), {.destination = Address(0, family)});
+      ASSERT_OK(session);
+      sessions.push_back(*std::move(session));
+      ASSERT_OK(sessions.back()->AwaitProgress(10'000, absl::Seconds(10)));
     }
   }
 

@@ -2,6 +2,8 @@
 // them.
 #include <sys/socket.h>
 
+#include <functional>
+
 #include "tests/lab/relocation_fixture.h"
 #include "tests/lib/arp_probe.h"
 #include "tests/lib/tcp_session.h"
@@ -28,6 +30,28 @@ class Relocation : public RelocationLab, public ::testing::WithParamInterface<co
       EXPECT_EQ(counts->answers.begin()->first.mac, LabPlan::NicMac(nic));
     }
   }
+  // eth0 goes and comes back under four streams.
+  void ExpectToLiveOnTheSiblingMeanwhile(const std::function<absl::Status()>& go,
+                                         const std::function<absl::Status()>& come_back) {
+    ASSERT_NO_FATAL_FAILURE(Build(GroupKeys(GetParam())));
+    std::vector<Stream> streams;
+    ASSERT_NO_FATAL_FAILURE(StartStreams(streams));
+    ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 100));
+    ASSERT_OK(go());
+    ASSERT_NO_FATAL_FAILURE(AwaitHome("eth1"));
+    ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 300));
+    ExpectShortGap(streams);
+    ExpectOneSpeaker(0, 1);
+
+    streams.clear();
+    ASSERT_NO_FATAL_FAILURE(StartStreams(streams));
+    ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 100));
+    ASSERT_OK(come_back());
+    ASSERT_NO_FATAL_FAILURE(AwaitHome("eth0"));
+    ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 300));
+    ExpectNoLoss(streams);
+    ExpectOneSpeaker(0, 0);
+  }
   // Packets that may be lost while a NIC goes: those that were on it, and what comes until the
   // kernel has its addresses elsewhere. Of 1,000 a second.
   static void ExpectShortGap(std::vector<Stream>& streams) {
@@ -43,58 +67,20 @@ INSTANTIATE_TEST_SUITE_P(, Relocation, ::testing::Values("follow", "stay"),
                          [](const auto& mode) { return std::string(mode.param); });
 
 TEST_P(Relocation, AddressesOfARemovedNicLiveOnItsSiblingAndReturnWithIt) {
-  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys(GetParam())));
-  std::vector<Stream> streams;
-  ASSERT_NO_FATAL_FAILURE(StartStreams(streams));
-  ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 100));
-  ASSERT_OK(lab().RemoveNic(0));
-  ASSERT_NO_FATAL_FAILURE(AwaitHome("eth1"));
+  ExpectToLiveOnTheSiblingMeanwhile([&] { return lab().RemoveNic(0).status(); },
+                                    [&] { return lab().InsertNic(0); });
   EXPECT_THAT(agent().Log(), HasSubstr("2 addresses of eth0 live on eth1 now"));
-  ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 300));
-  ExpectShortGap(streams);
-  ExpectOneSpeaker(0, 1);
-
-  streams.clear();
-  ASSERT_NO_FATAL_FAILURE(StartStreams(streams));
-  ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 100));
-  ASSERT_OK(lab().InsertNic(0));
-  ASSERT_NO_FATAL_FAILURE(AwaitHome("eth0"));
-  ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 300));
-  ExpectNoLoss(streams);
-  ExpectOneSpeaker(0, 0);
 }
 
 TEST_P(Relocation, AddressesOfANicThatIsSetDownLiveOnItsSiblingAndReturn) {
-  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys(GetParam())));
-  std::vector<Stream> streams;
-  ASSERT_NO_FATAL_FAILURE(StartStreams(streams));
-  ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 100));
-  ASSERT_OK(lab().SetAdmin(0, false));
-  ASSERT_NO_FATAL_FAILURE(AwaitHome("eth1"));
-  ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 300));
-  ExpectShortGap(streams);
-  ExpectOneSpeaker(0, 1);
-
-  streams.clear();
-  ASSERT_NO_FATAL_FAILURE(StartStreams(streams));
-  ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 100));
-  ASSERT_OK(lab().SetAdmin(0, true));
-  ASSERT_NO_FATAL_FAILURE(AwaitHome("eth0"));
-  ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 300));
-  ExpectNoLoss(streams);
-  ExpectOneSpeaker(0, 0);
+  ExpectToLiveOnTheSiblingMeanwhile([&] { return lab().SetAdmin(0, false).status(); },
+                                    [&] { return lab().SetAdmin(0, true).status(); });
 }
 
 TEST_P(Relocation, TcpSessionsOutliveTheirNic) {
   ASSERT_NO_FATAL_FAILURE(Build(GroupKeys(GetParam())));
   std::vector<std::unique_ptr<TcpSession>> sessions;
-  for (const int family : {AF_INET, AF_INET6}) {
-    auto session =
-        TcpSession::Start(lab().client(), lab().server(), {.destination = Address(0, family)});
-    ASSERT_OK(session);
-    sessions.push_back(*std::move(session));
-    ASSERT_OK(sessions.back()->AwaitProgress(10000, absl::Seconds(10)));
-  }
+  ASSERT_NO_FATAL_FAILURE(StartSessions(sessions));
   ASSERT_OK(lab().RemoveNic(0));
   for (const auto& session : sessions) {
     ASSERT_OK(session->AwaitProgress(100000, absl::Seconds(30))) << agent().Log();
