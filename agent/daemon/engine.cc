@@ -47,6 +47,11 @@ absl::Status Engine::Open() {
 
 absl::Status Engine::OpenDatapath() {
   ASSIGN_OR_RETURN(datapath_, Datapath::Open({.pin_dir = config_.pin_dir, .tc = config_.tc}));
+  if (!datapath_->replaced().empty()) {
+    observer_.on_problem(absl::StrCat("the pinned maps are of another version of stronghost (",
+                                      datapath_->replaced(),
+                                      "): replaced by new ones, counters begin at zero"));
+  }
   return absl::OkStatus();
 }
 

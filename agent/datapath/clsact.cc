@@ -36,13 +36,14 @@ const char* Show(TcDirection direction) {
   return direction == TcDirection::kIngress ? "tc ingress" : "tc egress";
 }
 
-bool IsOurs(const TcFilter& filter, uint32_t homes_map_id) {
+bool IsOurs(const TcFilter& filter, absl::Span<const uint32_t> homes_map_ids) {
   if (filter.program_id == 0) {
     return false;
   }
   const absl::StatusOr<ProgramInfo> program = DescribeProgram(filter.program_id);
   return program.ok() &&
-         std::count(program->map_ids.begin(), program->map_ids.end(), homes_map_id) != 0;
+         std::find_first_of(program->map_ids.begin(), program->map_ids.end(), homes_map_ids.begin(),
+                            homes_map_ids.end()) != program->map_ids.end();
 }
 
 // The first priority at which a bpf filter of our handle can be added. One priority holds filters
@@ -61,10 +62,10 @@ uint32_t FirstPriority(const std::vector<TcFilter>& filters) {
 }
 
 absl::Status AttachOne(IfIndex link, const std::string& name, TcDirection direction, int program_fd,
-                       uint32_t homes_map_id) {
+                       absl::Span<const uint32_t> homes_map_ids) {
   ASSIGN_OR_RETURN(const std::vector<TcFilter> filters, ListFilters(link, direction));
   const auto old = std::find_if(filters.begin(), filters.end(), [&](const TcFilter& filter) {
-    return IsOurs(filter, homes_map_id);
+    return IsOurs(filter, homes_map_ids);
   });
   const bool replace = old != filters.end();
   const bpf_tc_hook hook = HookOf(link, PointOf(direction));
@@ -104,10 +105,11 @@ absl::Status MakeQdisc(const PinFolder& folder, IfIndex link, const std::string&
   return folder.Remember(link, NicPin::kQdisc);
 }
 
-absl::Status DetachOne(IfIndex link, TcDirection direction, uint32_t homes_map_id, size_t* others) {
+absl::Status DetachOne(IfIndex link, TcDirection direction,
+                       absl::Span<const uint32_t> homes_map_ids, size_t* others) {
   ASSIGN_OR_RETURN(const std::vector<TcFilter> filters, ListFilters(link, direction));
   for (const TcFilter& filter : filters) {
-    if (!IsOurs(filter, homes_map_id)) {
+    if (!IsOurs(filter, homes_map_ids)) {
       ++*others;
       continue;
     }
@@ -128,20 +130,21 @@ absl::Status DetachOne(IfIndex link, TcDirection direction, uint32_t homes_map_i
 }  // namespace
 
 absl::Status AttachClsact(const PinFolder& folder, IfIndex link, const std::string& name,
-                          const TcPrograms& programs, uint32_t homes_map_id) {
+                          const TcPrograms& programs, absl::Span<const uint32_t> homes_map_ids) {
   RETURN_IF_ERROR(folder.Remember(link, NicPin::kClsact));
   RETURN_IF_ERROR(MakeQdisc(folder, link, name));
-  RETURN_IF_ERROR(AttachOne(link, name, TcDirection::kIngress, programs.deliver_fd, homes_map_id));
-  return AttachOne(link, name, TcDirection::kEgress, programs.steer_fd, homes_map_id);
+  RETURN_IF_ERROR(AttachOne(link, name, TcDirection::kIngress, programs.deliver_fd, homes_map_ids));
+  return AttachOne(link, name, TcDirection::kEgress, programs.steer_fd, homes_map_ids);
 }
 
-absl::Status DetachClsact(const PinFolder& folder, IfIndex link, uint32_t homes_map_id) {
+absl::Status DetachClsact(const PinFolder& folder, IfIndex link,
+                          absl::Span<const uint32_t> homes_map_ids) {
   if (!folder.Has(link, NicPin::kClsact)) {
     return absl::OkStatus();
   }
   size_t others = 0;
-  RETURN_IF_ERROR(DetachOne(link, TcDirection::kIngress, homes_map_id, &others));
-  RETURN_IF_ERROR(DetachOne(link, TcDirection::kEgress, homes_map_id, &others));
+  RETURN_IF_ERROR(DetachOne(link, TcDirection::kIngress, homes_map_ids, &others));
+  RETURN_IF_ERROR(DetachOne(link, TcDirection::kEgress, homes_map_ids, &others));
   if (others == 0 && folder.Has(link, NicPin::kQdisc)) {
     ASSIGN_OR_RETURN(const std::string kind, IngressQdisc(link));
     bpf_tc_hook hook = HookOf(link, BPF_TC_INGRESS | BPF_TC_EGRESS);
@@ -155,12 +158,13 @@ absl::Status DetachClsact(const PinFolder& folder, IfIndex link, uint32_t homes_
   return folder.Forget(link, NicPin::kClsact);
 }
 
-absl::StatusOr<std::vector<std::string>> ClsactStrangers(IfIndex link, uint32_t homes_map_id) {
+absl::StatusOr<std::vector<std::string>> ClsactStrangers(IfIndex link,
+                                                         absl::Span<const uint32_t> homes_map_ids) {
   std::vector<std::string> notes;
   for (const TcDirection direction : {TcDirection::kIngress, TcDirection::kEgress}) {
     ASSIGN_OR_RETURN(const std::vector<TcFilter> filters, ListFilters(link, direction));
     for (const TcFilter& filter : filters) {
-      if (IsOurs(filter, homes_map_id)) {
+      if (IsOurs(filter, homes_map_ids)) {
         continue;
       }
       const std::string what =

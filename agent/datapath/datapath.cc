@@ -33,6 +33,18 @@ absl::StatusOr<TcKind> Choose(TcMode mode) {
   return TcKind::kClsact;
 }
 
+// By these filters of ours are known.
+std::vector<uint32_t> HomesMapIds(const PinFolder& folder) {
+  std::vector<uint32_t> ids;
+  for (const char* name : {"sh_homes", kHomesBefore}) {
+    const UniqueFd map(bpf_obj_get(folder.MapPath(name).c_str()));
+    if (const absl::StatusOr<uint32_t> id = MapId(map.get()); map.valid() && id.ok()) {
+      ids.push_back(*id);
+    }
+  }
+  return ids;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Datapath>> Datapath::Open(const DatapathOptions& options) {
@@ -41,34 +53,37 @@ absl::StatusOr<std::unique_ptr<Datapath>> Datapath::Open(const DatapathOptions& 
   ASSIGN_OR_RETURN(LoadedObject object, LoadedObject::Load(folder));
   ASSIGN_OR_RETURN(StateMaps maps, StateMaps::Open(object.maps()));
   ASSIGN_OR_RETURN(std::unique_ptr<EventRing> events, EventRing::Open(object.maps().events));
-  ASSIGN_OR_RETURN(const uint32_t homes_map_id, MapId(object.maps().homes));
   return std::unique_ptr<Datapath>(new Datapath(std::move(folder), std::move(object),
-                                                std::move(maps), std::move(events), tc_kind,
-                                                homes_map_id));
+                                                std::move(maps), std::move(events), tc_kind));
 }
 
 Datapath::Datapath(PinFolder folder, LoadedObject object, StateMaps maps,
-                   std::unique_ptr<EventRing> events, TcKind tc_kind, uint32_t homes_map_id)
+                   std::unique_ptr<EventRing> events, TcKind tc_kind)
     : folder_(std::move(folder)),
       object_(std::move(object)),
       maps_(std::move(maps)),
       events_(std::move(events)),
       tc_kind_(tc_kind),
-      homes_map_id_(homes_map_id) {}
+      homes_map_ids_(HomesMapIds(folder_)) {
+  if (!object_.replaced().empty()) {
+    const std::vector<IfIndex> attached = folder_.Nics();
+    outdated_.insert(attached.begin(), attached.end());
+  }
+}
 
 absl::Status Datapath::AttachTc(const NicRequest& nic) {
   const TcPrograms programs = object_.tc_programs();
   // The other kind, from a run with another setting, goes when the new one is in force.
   if (tc_kind_ == TcKind::kTcx) {
     RETURN_IF_ERROR(AttachTcx(folder_, nic.link, nic.name, programs));
-    return DetachClsact(folder_, nic.link, homes_map_id_);
+    return DetachClsact(folder_, nic.link, homes_map_ids_);
   }
-  RETURN_IF_ERROR(AttachClsact(folder_, nic.link, nic.name, programs, homes_map_id_));
+  RETURN_IF_ERROR(AttachClsact(folder_, nic.link, nic.name, programs, homes_map_ids_));
   return DetachTcx(folder_, nic.link);
 }
 
 absl::StatusOr<std::vector<std::string>> Datapath::TcStrangers(IfIndex link) const {
-  ASSIGN_OR_RETURN(std::vector<std::string> notes, ClsactStrangers(link, homes_map_id_));
+  ASSIGN_OR_RETURN(std::vector<std::string> notes, ClsactStrangers(link, homes_map_ids_));
   if (TcxSupported()) {
     ASSIGN_OR_RETURN(const std::vector<std::string> more, TcxStrangers(folder_, link));
     notes.insert(notes.end(), more.begin(), more.end());
@@ -92,6 +107,7 @@ absl::StatusOr<AttachReport> Datapath::AttachNic(const NicRequest& nic) {
     status = strangers.status();
     if (status.ok()) {
       report.notes.insert(report.notes.end(), strangers->begin(), strangers->end());
+      RETURN_IF_ERROR(Updated(nic.link));
       return report;
     }
   }
@@ -104,8 +120,17 @@ absl::StatusOr<AttachReport> Datapath::AttachNic(const NicRequest& nic) {
 absl::Status Datapath::DetachNic(IfIndex link) {
   absl::Status status = DetachGuard(folder_, link, &maps_.nics);
   status.Update(DetachTcx(folder_, link));
-  status.Update(DetachClsact(folder_, link, homes_map_id_));
+  status.Update(DetachClsact(folder_, link, homes_map_ids_));
+  if (status.ok()) {
+    status = Updated(link);
+  }
   return status;
+}
+
+// With the last NIC nothing of the layout before is in force any more.
+absl::Status Datapath::Updated(IfIndex link) {
+  return outdated_.erase(link) != 0 && outdated_.empty() ? folder_.ForgetMapsBefore()
+                                                         : absl::OkStatus();
 }
 
 absl::Status Datapath::DetachAll() {
@@ -187,12 +212,11 @@ absl::Status DetachPinned(const std::string& pin_dir) {
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(folder.status());
-  const UniqueFd homes(bpf_obj_get(folder->MapPath("sh_homes").c_str()));
-  const absl::StatusOr<uint32_t> homes_map_id = MapId(homes.get());
+  const std::vector<uint32_t> homes_map_ids = HomesMapIds(*folder);
   for (const IfIndex link : folder->Nics()) {
     RETURN_IF_ERROR(RemoveFromHook(*folder, link, NicPin::kGuard));
     RETURN_IF_ERROR(DetachTcx(*folder, link));
-    RETURN_IF_ERROR(DetachClsact(*folder, link, homes_map_id.value_or(0)));
+    RETURN_IF_ERROR(DetachClsact(*folder, link, homes_map_ids));
   }
   return folder->Destroy();
 }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,12 +37,15 @@ class Datapath {
  public:
   // Finds or mounts the bpf file system, takes the pin folder for this process, adopts or makes
   // the maps, loads the programs. Attaches nothing. FAILED_PRECONDITION: another daemon has the
-  // folder, its maps are of another version, or tcx was asked for and the kernel has none.
+  // folder, or tcx was asked for and the kernel has none.
   static absl::StatusOr<std::unique_ptr<Datapath>> Open(const DatapathOptions& options);
 
   [[nodiscard]] TcKind tc_kind() const { return tc_kind_; }
   // Maps of an earlier run were found: read the state before applying one.
   [[nodiscard]] bool adopted() const { return object_.adopted(); }
+  // Maps of an earlier run had another layout (what differs); "": no. Its programs work with them
+  // until AttachNic() replaces them, so apply a state before that.
+  [[nodiscard]] const std::string& replaced() const { return object_.replaced(); }
   // The first packet after a loss of carrier flips the wire in the kernel (Linux 6.2).
   [[nodiscard]] bool can_read_carrier() const { return object_.can_read_carrier(); }
 
@@ -84,9 +88,10 @@ class Datapath {
 
  private:
   Datapath(PinFolder folder, LoadedObject object, StateMaps maps, std::unique_ptr<EventRing> events,
-           TcKind tc_kind, uint32_t homes_map_id);
+           TcKind tc_kind);
 
   absl::Status AttachTc(const NicRequest& nic);
+  absl::Status Updated(IfIndex link);
   absl::StatusOr<std::vector<std::string>> TcStrangers(IfIndex link) const;
 
   PinFolder folder_;
@@ -94,7 +99,8 @@ class Datapath {
   StateMaps maps_;
   std::unique_ptr<EventRing> events_;
   TcKind tc_kind_;
-  uint32_t homes_map_id_;
+  std::vector<uint32_t> homes_map_ids_;
+  std::set<IfIndex> outdated_;  // NICs with programs and maps of another layout
 };
 
 // What `stronghost detach` does where no daemon runs: from the pins alone, in the network namespace

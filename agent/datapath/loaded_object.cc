@@ -6,6 +6,8 @@
 
 #include <cerrno>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -25,45 +27,35 @@ bool IsPinned(const bpf_map* map) {
   return absl::StartsWith(bpf_map__name(map), "sh_");
 }
 
-absl::Status WrongLayout(const PinFolder& folder, absl::string_view map, absl::string_view detail) {
-  return absl::FailedPreconditionError(absl::StrCat(
-      "pinned map ", folder.name(), "/", map, " is of another version of stronghost (", detail,
-      "); remove the old data path with 'stronghost detach' and start again, or start the version ",
-      "that made it"));
-}
-
-absl::Status CheckLayout(const PinFolder& folder, const bpf_map* map, int pinned_fd) {
+// What differs between the pinned map and this build's; "": nothing.
+absl::StatusOr<std::string> LayoutDifference(const PinFolder& folder, const bpf_map* map,
+                                             int pinned_fd) {
   const char* name = bpf_map__name(map);
   bpf_map_info pinned{};
   uint32_t length = sizeof(pinned);
   if (bpf_obj_get_info_by_fd(pinned_fd, &pinned, &length) != 0) {
     return ErrnoError(errno, absl::StrCat("describe pinned map ", folder.name(), "/", name));
   }
-  const auto differs = [&](const char* what, uint32_t found, uint32_t expected) {
-    return found == expected
-               ? absl::OkStatus()
-               : WrongLayout(folder, name,
-                             absl::StrFormat("%s %u, this build has %u", what, found, expected));
+  std::string difference;
+  const auto compare = [&](const char* what, uint32_t found, uint32_t expected) {
+    if (found != expected && difference.empty()) {
+      difference = absl::StrFormat("%s has %s %u, this build has %u", name, what, found, expected);
+    }
   };
-  RETURN_IF_ERROR(differs("type", pinned.type, bpf_map__type(map)));
-  RETURN_IF_ERROR(differs("key size", pinned.key_size, bpf_map__key_size(map)));
-  RETURN_IF_ERROR(differs("value size", pinned.value_size, bpf_map__value_size(map)));
-  RETURN_IF_ERROR(differs("max_entries", pinned.max_entries, bpf_map__max_entries(map)));
-  return differs("flags", pinned.map_flags, bpf_map__map_flags(map));
-}
-
-absl::Status CheckVersion(const PinFolder& folder, int homes_fd) {
-  const uint32_t zero = 0;
-  sh_home slot{};
-  if (bpf_map_lookup_elem(homes_fd, &zero, &slot) != 0) {
-    return ErrnoError(errno, absl::StrCat("read ", folder.name(), "/sh_homes"));
+  compare("type", pinned.type, bpf_map__type(map));
+  compare("key size", pinned.key_size, bpf_map__key_size(map));
+  compare("value size", pinned.value_size, bpf_map__value_size(map));
+  compare("max_entries", pinned.max_entries, bpf_map__max_entries(map));
+  compare("flags", pinned.map_flags, bpf_map__map_flags(map));
+  if (difference.empty() && std::string(name) == "sh_homes") {
+    const uint32_t zero = 0;
+    sh_home slot{};
+    if (bpf_map_lookup_elem(pinned_fd, &zero, &slot) != 0) {
+      return ErrnoError(errno, absl::StrCat("read ", folder.name(), "/sh_homes"));
+    }
+    compare("layout version", slot.ifindex, SH_LAYOUT_VERSION);
   }
-  if (slot.ifindex != SH_LAYOUT_VERSION) {
-    return WrongLayout(
-        folder, "sh_homes",
-        absl::StrFormat("layout version %u, this build has %u", slot.ifindex, SH_LAYOUT_VERSION));
-  }
-  return absl::OkStatus();
+  return difference;
 }
 
 }  // namespace
@@ -94,7 +86,9 @@ absl::Status LoadedObject::Open() {
   return absl::OkStatus();
 }
 
+// All of them or none: maps of two layouts do not go together.
 absl::Status LoadedObject::Adopt(const PinFolder& folder) {
+  std::vector<std::pair<bpf_map*, UniqueFd>> found;
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton_->obj) {
     const char* name = bpf_map__name(map);
@@ -102,18 +96,25 @@ absl::Status LoadedObject::Adopt(const PinFolder& folder) {
     if (!IsPinned(map) || access(folder.MapPath(name).c_str(), F_OK) != 0) {
       continue;
     }
-    const UniqueFd pinned(bpf_obj_get(folder.MapPath(name).c_str()));
+    UniqueFd pinned(bpf_obj_get(folder.MapPath(name).c_str()));
     if (!pinned.valid()) {
       return ErrnoError(errno, absl::StrCat("open pinned map ", folder.name(), "/", name,
                                             "; run as root or give CAP_BPF"));
     }
-    RETURN_IF_ERROR(CheckLayout(folder, map, pinned.get()));
-    if (map == skeleton_->maps.sh_homes) {
-      RETURN_IF_ERROR(CheckVersion(folder, pinned.get()));
+    ASSIGN_OR_RETURN(const std::string difference, LayoutDifference(folder, map, pinned.get()));
+    if (replaced_.empty()) {
+      replaced_ = difference;
     }
+    found.emplace_back(map, std::move(pinned));
+  }
+  if (!replaced_.empty()) {
+    return absl::OkStatus();
+  }
+  for (const auto& [adopted, pinned] : found) {
     const LibbpfLog log;
-    if (const int failed = bpf_map__reuse_fd(map, pinned.get()); failed != 0) {
-      return log.Error(failed, absl::StrCat("adopt pinned map ", folder.name(), "/", name));
+    if (const int failed = bpf_map__reuse_fd(adopted, pinned.get()); failed != 0) {
+      return log.Error(
+          failed, absl::StrCat("adopt pinned map ", folder.name(), "/", bpf_map__name(adopted)));
     }
     adopted_ = true;
   }
@@ -134,6 +135,9 @@ absl::Status LoadedObject::LoadIntoKernel(const PinFolder& folder) {
 // Each pin is made whole or not at all, and maps that a death in between left without a pin are
 // made anew by the next start.
 absl::Status LoadedObject::PinNew(const PinFolder& folder) const {
+  if (!replaced_.empty()) {
+    RETURN_IF_ERROR(folder.SetMapsAside());
+  }
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton_->obj) {
     const std::string path = folder.MapPath(bpf_map__name(map));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "agent/datapath/pin_folder.h"
@@ -26,9 +27,9 @@ struct MapFds {
 class LoadedObject {
  public:
   // Maps pinned in the folder are taken over with their contents if type, sizes, flags and
-  // SH_LAYOUT_VERSION agree; else FAILED_PRECONDITION with the mend, and nothing is changed. Maps
-  // without a pin are made and pinned. Errors name the step and carry the end of the verifier's
-  // log.
+  // SH_LAYOUT_VERSION of all agree. Else new ones take their place (replaced()), empty: programs in
+  // force keep the old ones until they are replaced themselves. Maps without a pin are made and
+  // pinned. Errors name the step and carry the end of the verifier's log; nothing is changed then.
   static absl::StatusOr<LoadedObject> Load(const PinFolder& folder);
 
   LoadedObject(LoadedObject&&) noexcept = default;
@@ -40,6 +41,8 @@ class LoadedObject {
   [[nodiscard]] int guard_fd() const;
   // Whether pinned maps of an earlier run were found.
   [[nodiscard]] bool adopted() const { return adopted_; }
+  // Why pinned maps of an earlier run were replaced by empty ones; "": they were not.
+  [[nodiscard]] const std::string& replaced() const { return replaced_; }
   // Whether steer sees the carrier of its NIC itself: the flip in the kernel.
   [[nodiscard]] bool can_read_carrier() const { return can_read_carrier_; }
 
@@ -56,6 +59,7 @@ class LoadedObject {
 
   std::unique_ptr<stronghost_bpf, Destroy> skeleton_;
   bool adopted_ = false;
+  std::string replaced_;
   bool can_read_carrier_ = false;
 };
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <memory>
 #include <utility>
 
@@ -131,6 +132,23 @@ std::vector<std::string> PinFolder::Maps() const {
   std::erase_if(maps, [](const std::string& name) { return !absl::StartsWith(name, "sh_"); });
   std::sort(maps.begin(), maps.end());
   return maps;
+}
+
+// sh_homes last: it says which layout the others have.
+absl::Status PinFolder::SetMapsAside() const {
+  for (const std::string& map : Maps()) {
+    if (map != "sh_homes" && map != kHomesBefore) {
+      RETURN_IF_ERROR(RemoveEntry(MapPath(map), absl::StrCat(name_, "/", map)));
+    }
+  }
+  if (rename(MapPath("sh_homes").c_str(), MapPath(kHomesBefore).c_str()) != 0 && errno != ENOENT) {
+    return ErrnoError(errno, absl::StrCat("set ", name_, "/sh_homes aside"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PinFolder::ForgetMapsBefore() const {
+  return RemoveEntry(MapPath(kHomesBefore), absl::StrCat(name_, "/", kHomesBefore));
 }
 
 std::vector<IfIndex> PinFolder::Nics() const {

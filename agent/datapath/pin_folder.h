@@ -23,6 +23,9 @@ enum class NicPin {
   kQdisc,    // and we made that qdisc
 };
 
+// sh_homes of another layout, while programs that use it may be in force.
+inline constexpr char kHomesBefore[] = "sh_homes_before";
+
 // An open, locked pin folder. Only one process has it at a time; the lock ends with the process.
 // Move-only.
 class PinFolder {
@@ -40,6 +43,11 @@ class PinFolder {
   // happens to the mounts meanwhile.
   [[nodiscard]] std::string MapPath(absl::string_view map) const;
   [[nodiscard]] std::string NicPath(IfIndex link, NicPin pin) const;
+
+  // Makes room for maps of another layout. sh_homes stays as kHomesBefore until
+  // ForgetMapsBefore(). After a death in between it can be called again.
+  absl::Status SetMapsAside() const;
+  absl::Status ForgetMapsBefore() const;
 
   // Names of the pinned maps (sh_*).
   [[nodiscard]] std::vector<std::string> Maps() const;

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "agent/datapath/program_info.h"
 
 namespace stronghost::packet {
 namespace {
@@ -75,6 +76,21 @@ std::unique_ptr<Datapath> DatapathTest::OpenOrDie(TcMode tc) const {
 
 std::string DatapathTest::Pin(const std::string& name) const {
   return absl::StrCat(pin_dir(), "/", name);
+}
+
+uint32_t DatapathTest::PinnedMapId(const std::string& name) const {
+  const UniqueFd map(bpf_obj_get(Pin(name).c_str()));
+  return MapId(map.get()).value_or(0);
+}
+
+void DatapathTest::StampOtherLayout() const {
+  const UniqueFd homes(bpf_obj_get(Pin("sh_homes").c_str()));
+  const uint32_t zero = 0;
+  sh_home slot{};
+  ASSERT_EQ(bpf_map_lookup_elem(homes.get(), &zero, &slot), 0);
+  ASSERT_EQ(slot.ifindex, uint32_t{SH_LAYOUT_VERSION});
+  slot.ifindex = SH_LAYOUT_VERSION + 1;
+  ASSERT_EQ(bpf_map_update_elem(homes.get(), &zero, &slot, BPF_ANY), 0);
 }
 
 bool DatapathTest::PinFolderExists() const {

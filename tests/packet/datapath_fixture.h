@@ -50,6 +50,10 @@ class DatapathTest : public testing::Test {
   std::unique_ptr<Datapath> OpenOrDie(TcMode tc = TcMode::kAuto) const;
 
   [[nodiscard]] const std::string& pin_dir() const { return pins_->path(); }
+  // The kernel's id of a pinned map.
+  [[nodiscard]] uint32_t PinnedMapId(const std::string& name) const;
+  // Makes the pinned maps those of another version of stronghost.
+  void StampOtherLayout() const;
   // A path under the pin folder.
   [[nodiscard]] std::string Pin(const std::string& name) const;
   [[nodiscard]] bool PinFolderExists() const;

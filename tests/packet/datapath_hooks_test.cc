@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/if_link.h>
+#include <unistd.h>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -16,6 +17,7 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 
 class DatapathHooksTest : public DatapathTest {
@@ -62,6 +64,55 @@ TEST_F(DatapathHooksTest, RestartReplacesEachProgramInPlace) {
   }
   EXPECT_THAT(TcxPrograms(kTcxEgress), ElementsAre(PinnedLink("steer")->program_id));
   EXPECT_EQ(XdpProgram(XdpKind::kNative), PinnedLink("guard")->program_id);
+}
+
+// The hook is never empty: the same link, or the same filter, gets the new program.
+TEST_F(DatapathHooksTest, ProgramsOfAnotherLayoutAreReplacedInPlace) {
+  SKIP_WITHOUT_TCX();
+  auto datapath = OpenOrDie();
+  Attach(*datapath, XdpMode::kNative);
+  const auto steer = PinnedLink("steer");
+  const auto guard = PinnedLink("guard");
+  ASSERT_TRUE(steer.has_value() && guard.has_value());
+  datapath.reset();
+  StampOtherLayout();
+  datapath = OpenOrDie();
+  EXPECT_THAT(TcxPrograms(kTcxEgress), ElementsAre(steer->program_id)) << "replaced by Open()";
+  EXPECT_THAT(Attach(*datapath, XdpMode::kNative).notes, IsEmpty());
+  EXPECT_EQ(PinnedLink("steer")->link_id, steer->link_id);
+  EXPECT_EQ(PinnedLink("guard")->link_id, guard->link_id);
+  EXPECT_THAT(TcxPrograms(kTcxEgress), Not(ElementsAre(steer->program_id)));
+  EXPECT_NE(XdpProgram(XdpKind::kNative), guard->program_id);
+  EXPECT_NE(access(Pin(kHomesBefore).c_str(), F_OK), 0) << "nothing uses it any more";
+}
+
+TEST_F(DatapathHooksTest, ClsactOfAnotherLayoutIsKnownAsOursUntilItIsReplaced) {
+  for (const bool died : {false, true}) {  // the run that found the other layout
+    auto datapath = OpenOrDie(TcMode::kClsact);
+    Attach(*datapath);
+    const std::vector<uint32_t> egress = ClsactPrograms("egress");
+    datapath.reset();
+    StampOtherLayout();
+    datapath = OpenOrDie(TcMode::kClsact);
+    EXPECT_EQ(access(Pin(kHomesBefore).c_str(), F_OK), 0);
+    if (died) {
+      datapath.reset();
+      datapath = OpenOrDie(TcMode::kClsact);
+    }
+    EXPECT_THAT(Attach(*datapath).notes, IsEmpty()) << "taken for a stranger's";
+    EXPECT_THAT(ClsactPrograms("egress"), SizeIs(1));
+    EXPECT_NE(ClsactPrograms("egress"), egress);
+    EXPECT_TRUE(datapath->DetachAll().ok());
+    ExpectNothingOfOurs();
+  }
+}
+
+TEST_F(DatapathHooksTest, OfflineDetachKnowsFiltersOfAnotherLayout) {
+  Attach(*OpenOrDie(TcMode::kClsact));
+  StampOtherLayout();
+  OpenOrDie(TcMode::kClsact).reset();  // dies before it replaces them
+  EXPECT_TRUE(DetachPinned(pin_dir()).ok());
+  ExpectNothingOfOurs();
 }
 
 TEST_F(DatapathHooksTest, NicMadeAnewUnderTheSameIndexIsAttachedAnew) {

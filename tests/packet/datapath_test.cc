@@ -18,6 +18,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "agent/datapath/libbpf_log.h"
+#include "agent/datapath/program_info.h"
 #include "tests/packet/datapath_fixture.h"
 
 namespace stronghost::packet {
@@ -100,36 +101,41 @@ TEST_F(DatapathTest, SecondDaemonIsRefused) {
   EXPECT_TRUE(Open().ok());
 }
 
-TEST_F(DatapathTest, OtherLayoutVersionIsRefusedAndLeftAlone) {
+TEST_F(DatapathTest, MapsOfAnotherLayoutVersionAreReplacedAllAtOnce) {
   OpenOrDie().reset();
-  const UniqueFd homes(bpf_obj_get(Pin("sh_homes").c_str()));
-  const uint32_t zero = 0;
-  sh_home slot{};
-  ASSERT_EQ(bpf_map_lookup_elem(homes.get(), &zero, &slot), 0);
-  ASSERT_EQ(slot.ifindex, uint32_t{SH_LAYOUT_VERSION});
-  slot.ifindex = SH_LAYOUT_VERSION + 1;
-  ASSERT_EQ(bpf_map_update_elem(homes.get(), &zero, &slot, BPF_ANY), 0);
-  const auto refused = Open();
-  ASSERT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition) << refused.status();
-  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("layout version 2"));
-  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("stronghost detach"));
-  slot.ifindex = SH_LAYOUT_VERSION;
-  ASSERT_EQ(bpf_map_update_elem(homes.get(), &zero, &slot, BPF_ANY), 0);
-  EXPECT_TRUE(Open().ok());
+  const uint32_t homes = PinnedMapId("sh_homes");
+  const uint32_t addresses = PinnedMapId("sh_addresses");
+  StampOtherLayout();
+  auto datapath = OpenOrDie();
+  EXPECT_EQ(datapath->replaced(), "sh_homes has layout version 2, this build has 1");
+  EXPECT_FALSE(datapath->adopted());
+  EXPECT_NE(PinnedMapId("sh_homes"), homes);
+  EXPECT_NE(PinnedMapId("sh_addresses"), addresses);
+  datapath.reset();
+  EXPECT_EQ(OpenOrDie()->replaced(), "");
 }
 
-TEST_F(DatapathTest, MapOfAnotherSizeIsRefusedAndLeftAlone) {
+// As a death between any two steps leaves them: the next start finds out by sh_homes, which goes
+// last, or makes what is absent.
+TEST_F(DatapathTest, MapsSetAsideInPartAreSetAsideAgain) {
+  OpenOrDie().reset();
+  StampOtherLayout();
+  ASSERT_EQ(unlink(Pin("sh_addresses").c_str()), 0);
+  ASSERT_EQ(unlink(Pin("sh_nics").c_str()), 0);
+  const uint32_t counters = PinnedMapId("sh_counters");
+  EXPECT_NE(OpenOrDie()->replaced(), "");
+  EXPECT_NE(PinnedMapId("sh_counters"), counters);
+}
+
+TEST_F(DatapathTest, MapOfAnotherSizeIsReplaced) {
   OpenOrDie().reset();
   ASSERT_EQ(unlink(Pin("sh_nics").c_str()), 0);
   const UniqueFd other(
       bpf_map_create(BPF_MAP_TYPE_HASH, "sh_nics", 4, sizeof(sh_nic) + 8, SH_NICS_MAX, nullptr));
   ASSERT_EQ(bpf_obj_pin(other.get(), Pin("sh_nics").c_str()), 0);
-  const auto refused = Open();
-  ASSERT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition) << refused.status();
-  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("sh_nics"));
-  EXPECT_THAT(std::string(refused.status().message()),
-              HasSubstr(absl::StrCat("value size ", sizeof(sh_nic) + 8)));
-  EXPECT_EQ(access(Pin("sh_nics").c_str(), F_OK), 0);
+  EXPECT_EQ(OpenOrDie()->replaced(), absl::StrCat("sh_nics has value size ", sizeof(sh_nic) + 8,
+                                                  ", this build has ", sizeof(sh_nic)));
+  EXPECT_NE(PinnedMapId("sh_nics"), MapId(other.get()).value());
 }
 
 TEST_F(DatapathTest, PinDirOutsideOfBpffsIsRefused) {

@@ -1,0 +1,125 @@
+// G6 under 1,000 packets/s: a reload of whatever changed, and an upgrade to a build whose programs
+// and maps are others.
+#include <bpf/bpf.h>
+#include <sys/socket.h>
+
+#include "agent/base/unique_fd.h"
+#include "maps/homes.h"
+#include "tests/lab/agent_fixture.h"
+#include "tests/lib/await.h"
+
+namespace stronghost::lab {
+namespace {
+
+class Upgrade : public AgentLab {
+ protected:
+  void StartAll() {
+    ASSERT_NO_FATAL_FAILURE(StartStreams(streams_));
+    Continue();
+  }
+  void Continue() { AwaitReceived(streams_, 100); }
+
+  // Writes the configuration, and awaits what the agent says of it.
+  void Reload(const AgentOptions& options, const std::string& answer = "reloaded") {
+    const auto told = [&] {
+      size_t times = 0;
+      const std::string log = agent().Log();
+      for (size_t at = log.find(answer); at != std::string::npos; at = log.find(answer, at + 1)) {
+        ++times;
+      }
+      return times;
+    };
+    const size_t before = told();
+    ASSERT_OK(agent().WriteConfig(options));
+    ASSERT_OK(agent().process().Kill(SIGHUP));
+    ASSERT_OK(Await(
+        absl::Seconds(10), [&] { return told() > before; }, answer))
+        << agent().Log();
+  }
+  std::string HomesMap() { return absl::StrCat(agent().pin_dir(), "/sh_homes"); }
+  static uint32_t MapId(const std::string& pin) {
+    const UniqueFd map(bpf_obj_get(pin.c_str()));
+    bpf_map_info info{};
+    uint32_t length = sizeof(info);
+    EXPECT_EQ(bpf_obj_get_info_by_fd(map.get(), &info, &length), 0) << pin;
+    return info.id;
+  }
+
+  std::vector<Stream> streams_;
+};
+
+TEST_F(Upgrade, ReloadsOfEveryKindLoseNoPacket) {
+  const std::vector<std::string> pair = {"eth0", "eth1"};
+  const std::string follow = GroupToml(pair, GroupKeys("follow"));
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow"), {.nics = 2}));
+  ASSERT_NO_FATAL_FAILURE(StartAll());
+  const std::string address =
+      "[[group.address]]\nip = \"198.51.100.77/24\"\nhome = \"eth1\"\n"
+      "[[group.address]]\nip = \"2001:db8::77/64\"\nhome = \"eth1\"\n";
+  const std::vector<AgentOptions> changes = {
+      {.groups = GroupToml(pair, GroupKeys("stay"))},
+      {.groups = follow, .agent_keys = "host_model = \"weak\"\n"},
+      {.groups = GroupToml(pair, GroupKeys("follow") + address)},
+      {.groups = GroupToml(pair, GroupKeys("follow") + "policy_rules = false\n")},
+      {.groups = GroupToml({"eth0"}, GroupKeys("follow") + "standby = [\"eth1\"]\n")},
+      {.groups = GroupToml({"eth0"}, GroupKeys("follow"))},
+      {.groups = follow},
+  };
+  for (const AgentOptions& change : changes) {
+    ASSERT_NO_FATAL_FAILURE(Reload(change));
+    ASSERT_NO_FATAL_FAILURE(Continue());
+    ASSERT_NO_FATAL_FAILURE(
+        Reload({.groups = "[[group]]\nnics = 3\n"}, "the old configuration stays"));
+    ASSERT_NO_FATAL_FAILURE(Continue());
+  }
+  ExpectNoLoss(streams_);
+}
+
+// What an upgrade to another layout finds: the programs of the old build, at work with its maps.
+class OtherLayout : public Upgrade, public ::testing::WithParamInterface<const char*> {
+ protected:
+  void ReplaceTheAgent() {
+    const uint32_t old = MapId(HomesMap());
+    ASSERT_OK(agent().Kill());
+    const UniqueFd homes(bpf_obj_get(HomesMap().c_str()));
+    const uint32_t zero = 0;
+    const sh_home stamp{.ifindex = SH_LAYOUT_VERSION + 1};
+    ASSERT_EQ(bpf_map_update_elem(homes.get(), &zero, &stamp, BPF_ANY), 0);
+    ASSERT_NO_FATAL_FAILURE(Continue());
+    ASSERT_OK(agent().StartDaemon());
+    EXPECT_NE(MapId(HomesMap()), old);
+    EXPECT_THAT(agent().Log(), ::testing::HasSubstr("of another version of stronghost"));
+    ASSERT_NO_FATAL_FAILURE(Continue());
+  }
+  std::string Keys() const { return absl::StrCat("tc = \"", GetParam(), "\"\n"); }
+};
+
+INSTANTIATE_TEST_SUITE_P(, OtherLayout, ::testing::Values("auto", "clsact"),
+                         [](const auto& tc) { return std::string(tc.param); });
+
+TEST_P(OtherLayout, IsReplacedWithoutALostPacket) {
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow"), {}, Keys()));
+  ASSERT_NO_FATAL_FAILURE(StartAll());
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_NO_FATAL_FAILURE(ReplaceTheAgent());
+  }
+  ExpectNoLoss(streams_);
+}
+
+TEST_P(OtherLayout, IsReplacedWithoutALostPacketWhileANicStandsIn) {
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow"), {}, Keys()));
+  ASSERT_NO_FATAL_FAILURE(PullAndAwait(0, "eth1"));
+  ASSERT_NO_FATAL_FAILURE(StartAll());
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_NO_FATAL_FAILURE(ReplaceTheAgent());
+    const auto status = agent().Status();
+    ASSERT_OK(status);
+    EXPECT_EQ(WireOf(*status, Address(0, AF_INET).ToString()), "eth1");
+  }
+  ASSERT_NO_FATAL_FAILURE(PlugAndAwait(0));
+  ASSERT_NO_FATAL_FAILURE(Continue());
+  ExpectNoLoss(streams_);
+}
+
+}  // namespace
+}  // namespace stronghost::lab
