@@ -13,6 +13,8 @@ enum sh_event_type {
 	SH_EVENT_NONE,
 	SH_EVENT_FLIP,	   /* BPF moved `home` from wire `ifindex` (no carrier) to wire `to` */
 	SH_EVENT_CONFLICT, /* on `ifindex`: `mac`, which is none of ours, claims `ip` of `home` */
+	/* on `ifindex`, the wire of `home`: a frame under `mac`, which is the home's own */
+	SH_EVENT_MAC_CONFLICT,
 };
 
 struct sh_event {

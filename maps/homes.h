@@ -2,7 +2,7 @@
  * sh_homes: array (mmapable), home index -> struct sh_home. Slot 0 is no home: its ifindex holds
  * SH_LAYOUT_VERSION.
  * The second look-up: which NIC carries the home's frames now. Written by the agent; BPF changes
- * `path`, by compare-and-swap, and `conflict_ns`. Read by all programs.
+ * `path`, by compare-and-swap, and the two `conflict_ns`. Read by all programs.
  */
 #ifndef STRONGHOST_MAPS_HOMES_H
 #define STRONGHOST_MAPS_HOMES_H
@@ -41,9 +41,10 @@ struct sh_home {
 	__u32 next;  /* index of the next home of the group; the last points to the first */
 	struct sh_mac mac;
 	__u16 pad;
-	__u64 conflict_ns; /* CLOCK_MONOTONIC of the last conflict event, to report at most 1 a
-			      second */
-	__u64 pad2[2];
+	__u64 conflict_ns;     /* CLOCK_MONOTONIC of the last conflict event, to report at most 1 a
+				  second */
+	__u64 mac_conflict_ns; /* the same for the home's MAC */
+	__u64 pad2;
 };
 /* One cache line for each home. */
 SH_ASSERT_SIZE(struct sh_home, 64);

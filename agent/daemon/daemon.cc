@@ -118,16 +118,7 @@ EngineObserver Daemon::Observer() {
                   metrics_->CountFailover(moved.group, moved.from, moved.cause);
                 }
               },
-          .on_conflict =
-              [](const sh_event& event) {
-                MacAddress mac;
-                std::copy(std::begin(event.mac.bytes), std::end(event.mac.bytes),
-                          mac.bytes.begin());
-                Log(LogLevel::kWarning,
-                    absl::StrCat("address conflict: ", mac.ToString(), " claims ",
-                                 IpAddress::FromBytes16(event.ip.bytes).ToString(),
-                                 ", which is ours; find that host and give it another address"));
-              },
+          .on_conflict = [](const std::string& conflict) { Log(LogLevel::kWarning, conflict); },
           .on_problem = [](const std::string& problem) { Log(LogLevel::kError, problem); }};
 }
 

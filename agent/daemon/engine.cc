@@ -199,6 +199,8 @@ absl::Status Engine::OnBpfEvents() {
       flipped = true;
     } else if (event.type == SH_EVENT_CONFLICT && !IsOwnMac(event.mac)) {
       OnConflict(event);
+    } else if (event.type == SH_EVENT_MAC_CONFLICT) {
+      OnMacConflict(event);
     }
   }));
   // The paths and the carriers as they are now; the event may be an old one.

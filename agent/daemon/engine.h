@@ -62,7 +62,8 @@ struct AddressesMoved {
 struct EngineObserver {
   std::function<void(const WireChange&)> on_wire_change;
   std::function<void(const AddressesMoved&)> on_addresses_moved;
-  std::function<void(const sh_event&)> on_conflict;
+  // Another host uses an address or a MAC of ours: a line that says which, and the mend.
+  std::function<void(const std::string&)> on_conflict;
   // Something did not work, or works less well than it could; each text once until it changes.
   std::function<void(const std::string&)> on_problem;
 };
@@ -122,11 +123,11 @@ class Engine {
   [[nodiscard]] NetlinkSocket& netlink() { return *netlink_; }
 
  private:
-  // What another host said of an address of ours.
+  // What another host said of an address, or did with a MAC, of ours.
   struct Conflict {
-    MacAddress mac;  // of that host
     absl::Time last = absl::InfinitePast();
     absl::Time defended = absl::InfinitePast();
+    std::string text;  // who, and the mend
   };
   struct NicHistory {
     NicState state = NicState::kMissing;
@@ -145,6 +146,9 @@ class Engine {
   void ForgetLink(IfIndex link);
   [[nodiscard]] bool IsOwnMac(const sh_mac& mac) const;
   void OnConflict(const sh_event& event);
+  void OnMacConflict(const sh_event& event);
+  Conflict& NoteConflict(const sh_event& event);
+  [[nodiscard]] std::string HomeName(HomeIndex home) const;
   [[nodiscard]] std::vector<std::string> ConflictProblems() const;
 
   // Asks the links themselves. True: facts_ changed.
@@ -221,6 +225,7 @@ class Engine {
   absl::btree_map<std::string, std::string> failures_;  // topic -> what is wrong
   // Addresses that a home took in lately, so that announcements go on when more comes.
   absl::btree_map<HomeIndex, std::pair<absl::Time, std::vector<IpAddress>>> arrived_;
+  // The unspecified address: the home's MAC.
   absl::btree_map<std::pair<HomeIndex, IpAddress>, Conflict> conflicts_;
   RemovalLimit removals_;
   std::vector<WireMove> moves_;  // in force, not told yet

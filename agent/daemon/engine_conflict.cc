@@ -1,4 +1,4 @@
-// Another host claims an address of ours.
+// Another host claims an address of ours, or sends under a MAC of ours.
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
@@ -10,6 +10,8 @@ namespace {
 
 constexpr absl::Duration kDefendInterval = absl::Seconds(10);  // RFC 5227 section 1.1
 constexpr absl::Duration kTold = absl::Minutes(5);
+// What a NIC sent before its home moved may arrive on the new wire afterwards.
+constexpr absl::Duration kOnTheWay = absl::Seconds(1);
 
 }  // namespace
 
@@ -24,11 +26,7 @@ void Engine::OnConflict(const sh_event& event) {
   const IpAddress ip = IpAddress::FromBytes16(event.ip.bytes);
   const HomeIndex home{event.home};
   const absl::Time now = MonotonicNow();
-  absl::erase_if(conflicts_, [now](const auto& entry) { return entry.second.last + kTold < now; });
-  Conflict& conflict = conflicts_[{home, ip}];
-  std::copy(std::begin(event.mac.bytes), std::end(event.mac.bytes), conflict.mac.bytes.begin());
-  conflict.last = now;
-  observer_.on_conflict(event);
+  Conflict& conflict = NoteConflict(event);
   const auto known = applied_.homes.find(home);
   if (known == applied_.homes.end() || !memory_.contains(home) ||
       conflict.defended + kDefendInterval > now) {
@@ -49,13 +47,55 @@ void Engine::OnConflict(const sh_event& event) {
   }
 }
 
+// BPF reports at most one a second for each home.
+void Engine::OnMacConflict(const sh_event& event) {
+  const HomeIndex home{event.home};
+  const auto placed = memory_.find(home);
+  if (placed != memory_.end() && placed->second.since + kOnTheWay > MonotonicNow()) {
+    return;
+  }
+  const bool again = conflicts_.contains({home, IpAddress()});
+  NoteConflict(event);
+  const auto known = applied_.homes.find(home);
+  if (again && known != applied_.homes.end() && known->second.alias) {
+    // The NIC that was gone is at work again, in another machine or a guest.
+    ForgetMac(known->second.link);
+    Reconcile();
+  }
+}
+
+Engine::Conflict& Engine::NoteConflict(const sh_event& event) {
+  const absl::Time now = MonotonicNow();
+  absl::erase_if(conflicts_, [now](const auto& entry) { return entry.second.last + kTold < now; });
+  const bool of_mac = event.type == SH_EVENT_MAC_CONFLICT;
+  Conflict& conflict = conflicts_[{HomeIndex{event.home},
+                                   of_mac ? IpAddress() : IpAddress::FromBytes16(event.ip.bytes)}];
+  MacAddress mac;
+  std::copy(std::begin(event.mac.bytes), std::end(event.mac.bytes), mac.bytes.begin());
+  conflict.last = now;
+  conflict.text =
+      of_mac ? absl::StrCat("MAC conflict: frames under ", mac.ToString(), ", the MAC of ",
+                            HomeName(HomeIndex{event.home}), ", come in on ",
+                            NameOf(IfIndex{event.ifindex}),
+                            ", which sends under it: another NIC or host has the same MAC, or the ",
+                            "switch has a loop; give one of them another MAC")
+             : absl::StrCat("address conflict: ", mac.ToString(), " claims ",
+                            IpAddress::FromBytes16(event.ip.bytes).ToString(),
+                            ", which is ours; find that host and give it another address");
+  observer_.on_conflict(conflict.text);
+  return conflict;
+}
+
+std::string Engine::HomeName(HomeIndex home) const {
+  const auto known = applied_.homes.find(home);
+  return known == applied_.homes.end() ? "a NIC" : known->second.name;
+}
+
 std::vector<std::string> Engine::ConflictProblems() const {
   std::vector<std::string> problems;
   for (const auto& [key, conflict] : conflicts_) {
     if (conflict.last + kTold > MonotonicNow()) {
-      problems.push_back(absl::StrCat(conflict.mac.ToString(), " claims ", key.second.ToString(),
-                                      ", which is ours; find that host and give it another ",
-                                      "address"));
+      problems.push_back(conflict.text);
     }
   }
   return problems;

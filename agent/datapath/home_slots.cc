@@ -149,6 +149,7 @@ void HomeSlots::Clear(HomeIndex index) {
   Store(&slot->next, 0);
   StoreMac(&slot->mac, {});
   __atomic_store_n(&slot->conflict_ns, 0, __ATOMIC_RELAXED);
+  __atomic_store_n(&slot->mac_conflict_ns, 0, __ATOMIC_RELAXED);
 }
 
 std::optional<HomeState> HomeSlots::Read(HomeIndex index) const {

@@ -1,6 +1,7 @@
 /*
- * Another host claims one of our addresses (RFC 5227 2.4; an advertisement in IPv6). It is seen
- * here, before any suppression could hide it. Our own NICs' frames never count.
+ * Another host claims one of our addresses (RFC 5227 2.4; an advertisement in IPv6), or sends under
+ * one of our MACs. It is seen here, before any suppression could hide it. Our own NICs' frames
+ * never count.
  */
 #ifndef STRONGHOST_BPF_CONFLICT_H
 #define STRONGHOST_BPF_CONFLICT_H
@@ -18,26 +19,28 @@ struct claim {
 	struct sh_mac mac;
 };
 
-static __always_inline void report_conflict(const struct claim *claim, __u32 index, __u32 ifindex)
+static __always_inline void report_conflict(enum sh_event_type type, const struct sh_ip *ip,
+					    const struct sh_mac *mac, __u32 index, __u32 ifindex,
+					    __u64 *last)
 {
-	struct sh_home *home = home_at(index);
 	__u64 now = bpf_ktime_get_ns();
 	struct sh_event *event;
 
 	/* A race between CPUs reports twice; a storm does not fill the ring. */
-	if (!home || now - home->conflict_ns < CONFLICT_INTERVAL_NS)
+	if (now - *last < CONFLICT_INTERVAL_NS)
 		return;
-	home->conflict_ns = now;
+	*last = now;
 	event = bpf_ringbuf_reserve(&sh_events, sizeof(*event), 0);
 	if (!event)
 		return;
 	__builtin_memset(event, 0, sizeof(*event));
 	event->time_ns = now;
-	event->type = SH_EVENT_CONFLICT;
+	event->type = type;
 	event->home = index;
 	event->ifindex = ifindex;
-	event->ip = claim->key.ip;
-	event->mac = claim->mac;
+	if (ip)
+		event->ip = *ip;
+	event->mac = *mac;
 	bpf_ringbuf_submit(event, 0);
 }
 
@@ -54,7 +57,24 @@ static __noinline int watch_for_conflict(struct claim *claim, __u32 nic_home, __
 	}
 	home = home_at(owner);
 	if (owner && home && !member_by_mac(owner, claim->mac.bytes))
-		report_conflict(claim, owner, ifindex);
+		report_conflict(SH_EVENT_CONFLICT, &claim->key.ip, &claim->mac, owner, ifindex,
+				&home->conflict_ns);
+	return 0;
+}
+
+/*
+ * No switch sends a frame back to where it came from: what bears a home's MAC and arrives on the
+ * NIC that sends under it is somebody else's, or goes round in a loop.
+ */
+static __noinline int watch_for_our_mac(__u32 index, __u32 ifindex)
+{
+	struct sh_home *home = home_at(index);
+	struct sh_mac mac;
+
+	if (!home || path_of(home).wire != ifindex)
+		return 0;
+	mac = home->mac;
+	report_conflict(SH_EVENT_MAC_CONFLICT, NULL, &mac, index, ifindex, &home->mac_conflict_ns);
 	return 0;
 }
 

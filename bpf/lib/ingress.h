@@ -135,8 +135,11 @@ static __always_inline void decide_ingress(struct ingress *in, const void *data,
 	if (same_mac(eth->h_dest, nic->mac.bytes)) {
 		in->to = TO_NIC;
 	} else if (is_group_mac(eth->h_dest)) {
+		__u32 sender = member_by_mac(nic->home, eth->h_source);
+
 		in->to = TO_GROUP;
-		if (member_by_mac(nic->home, eth->h_source)) {
+		if (sender) {
+			watch_for_our_mac(sender, ifindex);
 			in->verdict = SH_IN_ECHO;
 			return;
 		}

@@ -1,8 +1,11 @@
-// Another host claims an address of ours: the administrator is told. Our own NICs, of whatever
-// group or of none, are no intruders.
+// Another host claims an address or a MAC of ours: the administrator is told. Our own NICs, of
+// whatever group or of none, are no intruders.
+#include <bpf/bpf.h>
 #include <sys/socket.h>
 
-#include "tests/lab/agent_fixture.h"
+#include "agent/base/unique_fd.h"
+#include "maps/homes.h"
+#include "tests/lab/relocation_fixture.h"
 #include "tests/lib/await.h"
 #include "tests/lib/capture.h"
 #include "tests/lib/frame_builder.h"
@@ -204,6 +207,74 @@ TEST_F(Defence, IsLeftOutWhereOnlyAReportIsWanted) {
   // The answer comes behind all that was sent before it.
   ASSERT_OK(lab().client().Check({"ping", "-c", "1", "-W", "5", Address(0, AF_INET).ToString()}));
   EXPECT_EQ(Defences(*capture, Address(0, AF_INET)), 0);
+}
+
+// A clone of the server, or a switch with a loop: its frames are dropped as our own would be, but
+// somebody is told.
+class MacConflict : public RelocationLab {
+ protected:
+  // The client says something to everybody under `mac` until the agent has told so `times` times.
+  void SpeakUnder(const MacAddress& mac, int times) {
+    auto sender = RawSender::Open(lab().client(), LabPlan::kClientNic);
+    ASSERT_OK(sender);
+    mac_conflict_ = true;
+    const std::string report = absl::StrCat("MAC conflict: frames under ", mac.ToString());
+    ASSERT_OK(Await(
+        absl::Seconds(20),
+        [&] {
+          EXPECT_OK(sender->Send(GratuitousArp(mac, IpAddress::V4(0xc6336463))));
+          const std::string log = agent().Log();
+          int told = 0;
+          for (size_t at = log.find(report); at != std::string::npos;
+               at = log.find(report, at + 1)) {
+            ++told;
+          }
+          return told >= times;
+        },
+        report))
+        << agent().Log();
+  }
+  // Slots of sh_homes that stand for a NIC that is gone.
+  int Aliases() {
+    const UniqueFd homes(bpf_obj_get(absl::StrCat(agent().pin_dir(), "/sh_homes").c_str()));
+    EXPECT_TRUE(homes.valid());
+    int aliases = 0;
+    for (uint32_t index = 1; index < SH_HOMES_MAX; ++index) {
+      sh_home home{};
+      EXPECT_EQ(bpf_map_lookup_elem(homes.get(), &index, &home), 0);
+      aliases += (home.flags & SH_HOME_ALIAS) != 0 ? 1 : 0;
+    }
+    return aliases;
+  }
+};
+
+TEST_F(MacConflict, IsReportedOnEveryWireInEveryXdpMode) {
+  for (const char* xdp : {"off", "generic", "native"}) {
+    ASSERT_NO_FATAL_FAILURE(
+        Build(absl::StrCat(GroupKeys("follow", "never"), "xdp = \"", xdp, "\"\n")));
+    ASSERT_NO_FATAL_FAILURE(SpeakUnder(LabPlan::NicMac(0), 1));
+    const auto status = agent().Command({"status"});
+    ASSERT_OK(status);
+    EXPECT_THAT(status->output, HasSubstr("the MAC of eth0, come in on eth0"));
+    ASSERT_NO_FATAL_FAILURE(PullAndAwait(0, "eth1"));
+    ASSERT_NO_FATAL_FAILURE(SpeakUnder(LabPlan::NicMac(0), 2));
+    EXPECT_THAT(agent().Log(), HasSubstr("the MAC of eth0, come in on eth1"));
+    agent_.reset();
+    lab_.reset();
+  }
+}
+
+// The card was put into another machine, or given to a guest: its MAC is not ours to serve.
+TEST_F(MacConflict, EndsTheServiceForTheMacOfANicThatIsGone) {
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));
+  ASSERT_OK(lab().RemoveNic(0));
+  ASSERT_NO_FATAL_FAILURE(AwaitHome("eth1"));
+  EXPECT_EQ(Aliases(), 1);
+  ASSERT_NO_FATAL_FAILURE(SpeakUnder(LabPlan::NicMac(0), 2));
+  EXPECT_OK(Await(
+      absl::Seconds(5), [&] { return Aliases() == 0; }, "the alias to end"))
+      << agent().Log();
+  ASSERT_NO_FATAL_FAILURE(AwaitHome("eth1"));
 }
 
 }  // namespace

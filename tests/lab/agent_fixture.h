@@ -29,6 +29,13 @@ inline std::string GroupKeys(const std::string& mac, const std::string& failback
 
 class AgentLab : public ::testing::Test {
  protected:
+  // Whatever happened, nobody else used a MAC of the server, and the lab's switch has no loop.
+  void TearDown() override {
+    if (agent_.has_value() && !mac_conflict_) {
+      EXPECT_THAT(agent().Log(), ::testing::Not(::testing::HasSubstr("MAC conflict")));
+    }
+  }
+
   void Build(const std::string& group_keys, const LabOptions& options = {},
              const std::string& agent_keys = "") {
     auto lab = Lab::Create(options);
@@ -105,6 +112,7 @@ class AgentLab : public ::testing::Test {
 
   std::unique_ptr<Lab> lab_;
   std::optional<Agent> agent_;
+  bool mac_conflict_ = false;  // the test makes one
 };
 
 }  // namespace stronghost::lab

@@ -122,6 +122,9 @@ TEST_P(ConflictTest, IsReportedOncePerSecondAndHome) {
 TEST_P(ConflictTest, OurOwnNicsNeverConflict) {
   for (const Nic* nic : {&h0_, &h1_, &h2_}) {
     for (const Nic* sender : {&h0_, &h1_, &h2_}) {
+      if (sender == nic) {
+        continue;  // no switch sends that back
+      }
       ExpectNoEvent(*nic, Announcement(sender->mac, Own(*sender)));
       ExpectNoEvent(*nic, Announcement(sender->mac, Own(h0_)));
       ExpectNoEvent(*nic, AddressReply(sender->mac, Own(h0_), nic->mac, Own(*nic)));
@@ -138,6 +141,31 @@ TEST_P(ConflictTest, OthersAddressesAndQuestionsAreNoClaims) {
   ExpectNoEvent(h0_, AddressRequest(kIntruder, v4() ? Ip("0.0.0.0") : Ip("::"), Own(h0_)));
   // An IP packet with our source address is not the business of ARP.
   ExpectNoEvent(h0_, Datagram(kIntruder, Own(h0_), h0_.mac, Own(h0_)));
+}
+
+TEST_P(ConflictTest, AMacOfOursOnTheNicThatSendsUnderItIsSomebodyElses) {
+  SetPath(h1_, h2_);
+  for (const auto& [home, nic] : {std::pair(&h0_, &h0_), std::pair(&h1_, &h2_)}) {
+    const Bytes frame = Announcement(home->mac, Someone());
+    const bool guard = GetParam().program == Program::kGuard;
+    EXPECT_EQ(Arrive(*nic, frame), guard ? XdpDropped(frame, nic->home, SH_IN_ECHO)
+                                         : Dropped(frame, nic->home, SH_IN_ECHO));
+    Arrive(*nic, frame);
+    const std::vector<sh_event> events = TakeEvents();
+    ASSERT_EQ(events.size(), 1U) << "one a second";
+    EXPECT_EQ(events[0].type, SH_EVENT_MAC_CONFLICT);
+    EXPECT_EQ(events[0].home, home->home);
+    EXPECT_EQ(events[0].ifindex, nic->ifindex);
+    EXPECT_TRUE(std::equal(home->mac.bytes.begin(), home->mac.bytes.end(), events[0].mac.bytes));
+  }
+}
+
+// A drained NIC hears what its stand-in sends for it.
+TEST_P(ConflictTest, AMacOfOursOnEveryOtherNicIsAnEcho) {
+  SetPath(h0_, h2_);
+  ExpectNoEvent(h0_, Announcement(h0_.mac, Someone()));
+  ExpectNoEvent(h1_, Announcement(h0_.mac, Someone()));
+  ExpectNoEvent(b0_, Announcement(h0_.mac, Someone()));  // another segment's
 }
 
 TEST_P(ConflictTest, AHomeThatIsGoneHasNoConflict) {

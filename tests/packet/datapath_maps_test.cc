@@ -96,6 +96,7 @@ TEST(DatapathLayoutTest, TypesOfTheObjectAgreeWithTheHeaders) {
                  {"mac", offsetof(sh_home, mac)},
                  {"pad", offsetof(sh_home, pad)},
                  {"conflict_ns", offsetof(sh_home, conflict_ns)},
+                 {"mac_conflict_ns", offsetof(sh_home, mac_conflict_ns)},
                  {"pad2", offsetof(sh_home, pad2)}});
   ExpectMembers(types, bpf_map__btf_value_type_id(object->maps.sh_nics),
                 {{"home", offsetof(sh_nic, home)},
