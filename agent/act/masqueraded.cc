@@ -11,7 +11,7 @@
 #include <optional>
 #include <vector>
 
-#include "absl/types/span.h"
+#include "absl/container/btree_set.h"
 #include "agent/base/status.h"
 #include "agent/netlink/message.h"
 
@@ -19,7 +19,7 @@ namespace stronghost {
 namespace {
 
 struct Counter {
-  IpAddress address;
+  absl::btree_set<IpAddress> addresses;
   uint64_t sessions = 0;
 };
 
@@ -53,7 +53,8 @@ int CountOne(const nlmsghdr* message, void* data) {
     }
   };
   ForEachAttribute(AttributeBytes(*message, sizeof(nfgenmsg)), read);
-  if ((status & IPS_SRC_NAT) != 0 && destination == counter->address) {
+  if ((status & IPS_SRC_NAT) != 0 && destination.has_value() &&
+      counter->addresses.contains(*destination)) {
     ++counter->sessions;
   }
   return MNL_CB_OK;
@@ -61,7 +62,7 @@ int CountOne(const nlmsghdr* message, void* data) {
 
 }  // namespace
 
-absl::StatusOr<uint64_t> CountMasqueraded(const IpAddress& address) {
+absl::StatusOr<uint64_t> CountMasqueraded(absl::Span<const IpAddress> addresses) {
   const std::unique_ptr<mnl_socket, int (*)(mnl_socket*)> socket(
       mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC), mnl_socket_close);
   if (socket == nullptr && errno == EPROTONOSUPPORT) {
@@ -76,12 +77,12 @@ absl::StatusOr<uint64_t> CountMasqueraded(const IpAddress& address) {
   request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
   request->nlmsg_seq = 1;
   auto* header = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(request, sizeof(nfgenmsg)));
-  header->nfgen_family = static_cast<uint8_t>(address.family());
+  header->nfgen_family = AF_UNSPEC;
   header->version = NFNETLINK_V0;
   if (mnl_socket_sendto(socket.get(), request, request->nlmsg_len) < 0) {
     return ErrnoError(errno, "ask for tracked connections");
   }
-  Counter counter{.address = address};
+  Counter counter{.addresses = {addresses.begin(), addresses.end()}};
   while (true) {
     const ssize_t size = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
     if (size < 0) {

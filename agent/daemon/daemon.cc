@@ -35,10 +35,14 @@ std::string Describe(const WireChange& change) {
 }
 
 std::string Describe(const AddressesMoved& moved) {
-  return absl::StrCat("group ", moved.group, ": ", moved.addresses,
-                      moved.addresses == 1 ? " address of " : " addresses of ", moved.from,
-                      moved.addresses == 1 ? " lives on " : " live on ", moved.to, " now (",
-                      moved.cause, ")");
+  return absl::StrCat(
+      "group ", moved.group, ": ", moved.addresses,
+      moved.addresses == 1 ? " address of " : " addresses of ", moved.from,
+      moved.addresses == 1 ? " lives on " : " live on ", moved.to, " now (", moved.cause, ")",
+      moved.sessions_ended == 0
+          ? ""
+          : absl::StrCat(", which ends ", moved.sessions_ended, " masqueraded session",
+                         moved.sessions_ended == 1 ? "" : "s"));
 }
 
 }  // namespace
@@ -77,6 +81,8 @@ absl::Status Daemon::Open(const LoadedConfig& loaded) {
     Check(engine_->OnBpfEvents());
     AfterTurn();
   }));
+  RETURN_IF_ERROR(loop_->OnReadable(engine_->neighbor_events_fd(),
+                                    [this] { Check(engine_->OnNeighborEvents()); }));
   ASSIGN_OR_RETURN(poll_, loop_->AddTimer([this] {
     engine_->OnPoll();
     AfterTurn();

@@ -40,6 +40,8 @@ absl::Status Engine::Open() {
   drivers_ = std::make_unique<DriverNames>(std::move(drivers));
   ASSIGN_OR_RETURN(auto monitor, NetlinkMonitor::Open(drivers_.get(), {}));
   monitor_ = std::make_unique<NetlinkMonitor>(std::move(monitor));
+  ASSIGN_OR_RETURN(auto neighbors, NeighborWatch::Open(netlink_.get()));
+  neighbors_ = std::make_unique<NeighborWatch>(std::move(neighbors));
   ASSIGN_OR_RETURN(auto poller, CarrierPoller::Open());
   poller_ = std::make_unique<CarrierPoller>(std::move(poller));
   return absl::OkStatus();
@@ -208,6 +210,10 @@ absl::Status Engine::OnBpfEvents() {
     OnPoll();
   }
   return absl::OkStatus();
+}
+
+absl::Status Engine::OnNeighborEvents() {
+  return neighbors_->Read(MonotonicNow());
 }
 
 bool Engine::RefreshLinks(bool gone_is_down) {

@@ -30,6 +30,7 @@
 #include "agent/observe/carrier_poll.h"
 #include "agent/observe/driver_names.h"
 #include "agent/observe/monitor.h"
+#include "agent/observe/neighbor_watch.h"
 #include "agent/observe/poll_pace.h"
 #include "agent/serve/report.h"
 
@@ -56,6 +57,8 @@ struct AddressesMoved {
   std::string to;
   std::string cause;  // "gone", "down", "carrier", "failback", "moved"
   uint64_t addresses = 0;
+  // Masqueraded ones, of moves that were not forced (carrier, failback): the kernel ends them now.
+  uint64_t sessions_ended = 0;
 };
 
 // What the engine tells its owner, who logs and counts.
@@ -78,10 +81,12 @@ class Engine {
   // Descriptors that the loop watches for reading.
   [[nodiscard]] int kernel_events_fd() const { return monitor_->fd(); }
   [[nodiscard]] int bpf_events_fd() const { return datapath_->events_fd(); }
+  [[nodiscard]] int neighbor_events_fd() const { return neighbors_->fd(); }
 
   // Called when they are readable.
   absl::Status OnKernelEvents();
   absl::Status OnBpfEvents();
+  absl::Status OnNeighborEvents();
   // Called at NextPoll(): asks the links, and compares the paths in the map.
   void OnPoll();
   [[nodiscard]] absl::Time NextPoll() const;
@@ -181,6 +186,7 @@ class Engine {
   void MoveIn();
   void CarryNeighborsOf(const Relocation& relocation);
   void AnnounceRelocations();
+  void TellRelocations();
   void AnnounceArrived(HomeIndex home, std::vector<IpAddress> addresses);
   void KeepInventory();
   void LimitRemovals(std::vector<KernelStep>& steps);
@@ -203,6 +209,7 @@ class Engine {
   std::unique_ptr<NetlinkSocket> netlink_;
   std::unique_ptr<DriverNames> drivers_;
   std::unique_ptr<NetlinkMonitor> monitor_;
+  std::unique_ptr<NeighborWatch> neighbors_;
   std::unique_ptr<CarrierPoller> poller_;
   PollPace pace_;
   absl::Time last_poll_ = absl::InfinitePast();

@@ -73,15 +73,19 @@ void Engine::MoveIn() {
   }
 }
 
-// The first packet from the new home then needs no resolution. A NIC that is gone or down has
-// forgotten its neighbours.
+// The first packet from the new home then needs no resolution.
 void Engine::CarryNeighborsOf(const Relocation& relocation) {
-  const LinkFact* from = facts_.FindLink(relocation.from);
+  const auto& nics = decision_.inventory.nics;
+  const auto from = nics.find(relocation.from);
   const LinkFact* to = facts_.FindLink(relocation.to);
-  if (from == nullptr || to == nullptr || !from->admin_up) {
+  if (from == nics.end() || to == nullptr) {
     return;
   }
-  if (const absl::Status status = CarryNeighbors(*netlink_, from->index, to->index); !status.ok()) {
+  const absl::Time now = MonotonicNow();
+  absl::Status status = neighbors_->Read(now);
+  status.Update(
+      CarryNeighbors(*netlink_, neighbors_->memory().On(from->second.link, now), to->index));
+  if (!status.ok()) {
     Problem("hand on neighbours", status);
   } else {
     ClearProblem("hand on neighbours");
@@ -92,12 +96,7 @@ void Engine::CarryNeighborsOf(const Relocation& relocation) {
 void Engine::AnnounceRelocations() {
   absl::btree_map<HomeIndex, std::vector<IpAddress>> arrived;
   for (const Relocation& relocation : decision_.relocations) {
-    AddressesMoved told{.from = relocation.from,
-                        .to = relocation.to,
-                        .cause = relocation.cause,
-                        .addresses = relocation.addresses.size()};
     if (const auto member = MemberNamed(relocation.to); member.ok()) {
-      told.group = (*member)->group->name;
       std::vector<IpAddress>& addresses = arrived[(*member)->home];
       addresses.insert(addresses.end(), relocation.addresses.begin(), relocation.addresses.end());
     }
@@ -112,12 +111,34 @@ void Engine::AnnounceRelocations() {
                              MonotonicNow());
       }
     }
-    observer_.on_addresses_moved(told);
   }
   for (auto& [index, addresses] : arrived) {
     AnnounceArrived(index, std::move(addresses));
   }
   SendDue();
+  TellRelocations();
+}
+
+// The new homes are at work, and the old ones have the addresses still: the last moment to count
+// what ends with them. (A NIC that went took its sessions along; for an order Move() counted.)
+void Engine::TellRelocations() {
+  for (const Relocation& relocation : decision_.relocations) {
+    AddressesMoved told{.from = relocation.from,
+                        .to = relocation.to,
+                        .cause = relocation.cause,
+                        .addresses = relocation.addresses.size()};
+    if (const auto member = MemberNamed(relocation.to); member.ok()) {
+      told.group = (*member)->group->name;
+    }
+    if (relocation.cause == "carrier" || relocation.cause == "failback") {
+      const auto sessions = CountMasqueraded(relocation.addresses);
+      told.sessions_ended = sessions.value_or(0);
+      if (!sessions.ok()) {
+        observer_.on_problem(Message(sessions.status()));
+      }
+    }
+    observer_.on_addresses_moved(told);
+  }
 }
 
 // A job replaces the running one, so it goes on with what that one had to tell.
@@ -226,7 +247,7 @@ absl::StatusOr<MoveReport> Engine::Move(const IpAddress& address, const std::str
   const IfIndex link = target->link->index;  // decisions to come make other members
   MoveReport report{.address = address.ToString(), .from = residence.home, .to = nic};
   if (report.from != report.to) {
-    const auto sessions = CountMasqueraded(address);
+    const auto sessions = CountMasqueraded({address});
     if (sessions.ok()) {
       report.sessions_ended = *sessions;
     } else {

@@ -215,10 +215,9 @@ NetlinkMessage AddNeighborRequest(const NeighborFact& neighbor) {
   return request;
 }
 
-NetlinkMessage DumpNeighborsRequest(IfIndex link) {
+NetlinkMessage DumpNeighborsRequest() {
   NetlinkMessage request(RTM_GETNEIGH, 0);
   request.AddHeader<ndmsg>();
-  request.PutU32(NDA_IFINDEX, ToInt(link));
   return request;
 }
 

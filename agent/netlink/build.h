@@ -54,6 +54,6 @@ NetlinkMessage DumpAddressesRequest();
 NetlinkMessage DumpRoutesRequest(int family);
 NetlinkMessage DumpRulesRequest(int family);
 NetlinkMessage DumpFiltersRequest(IfIndex link);
-NetlinkMessage DumpNeighborsRequest(IfIndex link);  // both families
+NetlinkMessage DumpNeighborsRequest();  // both families
 
 }  // namespace stronghost

@@ -12,8 +12,8 @@
 
 namespace stronghost {
 
-// Listens on a netlink socket of its own. Neighbours are not listened to: they are noisy, and
-// nothing here depends on them. Threading: one caller at a time, never blocks.
+// Listens on a netlink socket of its own. Neighbours are not listened to: see
+// neighbor_watch.h. Threading: one caller at a time, never blocks.
 // Failure: what the kernel had to drop (ENOBUFS) becomes Resync, never a silent gap.
 class NetlinkMonitor {
  public:

@@ -345,39 +345,6 @@ TEST_P(Relocation, AMoveLosesNothing) {
   ExpectNoLoss(streams);
 }
 
-TEST_F(Relocation, NeighboursGoWithAMove) {
-  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));
-  std::vector<Stream> streams;
-  ASSERT_NO_FATAL_FAILURE(StartStreams(streams));
-  ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 100));
-  const auto known = [&] {
-    const auto output = lab().server().Check({"ip", "neigh", "show", "dev", "eth1"});
-    EXPECT_OK(output);
-    return *output;
-  };
-  ASSERT_EQ(known(), "");
-  Order({"move", Address(0, AF_INET).ToString(), "eth1"});
-  const std::string mac = LabPlan::ClientMac(0).ToString();
-  for (const int family : {AF_INET, AF_INET6}) {
-    EXPECT_THAT(known(),
-                HasSubstr(absl::StrCat(ClientAddress(family).ToString(), " lladdr ", mac)));
-  }
-}
-
-TEST_F(Relocation, AMoveNamesTheMasqueradedSessionsThatItEnds) {
-  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));
-  auto container = lab().AddContainer();
-  ASSERT_OK(container);
-  auto session =
-      TcpSession::Start(**container, lab().far(), {.destination = LabPlan::FarAddress(AF_INET)});
-  ASSERT_OK(session);
-  ASSERT_OK((*session)->AwaitProgress(10000, absl::Seconds(10)));
-  EXPECT_THAT(Order({"move", Address(0, AF_INET6).ToString(), "eth1"}),
-              ::testing::Not(HasSubstr("session")));
-  EXPECT_THAT(Order({"move", Address(0, AF_INET).ToString(), "eth1"}),
-              HasSubstr("that ended 1 masqueraded session\n"));
-}
-
 TEST_F(Relocation, AMoveOutlivesTheAgent) {
   ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));
   for (const int family : {AF_INET, AF_INET6}) {
