@@ -3,8 +3,6 @@
 #include <gtest/gtest.h>
 #include <linux/rtnetlink.h>
 
-#include <random>
-
 #include "agent/base/ids.h"
 #include "tests/unit/decide_world.h"
 
@@ -415,81 +413,6 @@ TEST_F(ThreeNics, TheyAreSpreadAndMoveOnWhenTheirHostGoesToo) {
   Step(absl::Seconds(5));
   ExpectAt(2);  // n1 is not theirs
   EXPECT_THAT(world.NicsWith("198.51.100.2"), ElementsAre(1));
-}
-
-TEST(ResidencesAtRandom, EveryAddressLivesOnceOnANicThatIsThere) {
-  for (uint32_t seed = 0; seed < 300; ++seed) {
-    SCOPED_TRACE(seed);
-    std::mt19937 random(seed);
-    const int nics = 2 + static_cast<int>(random() % 3);
-    DecideWorld world(nics);
-    world.config.groups[0].failback = absl::Seconds(random() % 4);
-    if (random() % 2 == 0) {
-      world.config.groups[0].relocate_after = absl::Seconds(random() % 4);
-    }
-    std::vector<std::string> all;
-    for (int i = 0; i < nics; ++i) {
-      for (const auto& ip :
-           {absl::StrCat("198.51.100.", i + 1), absl::StrCat("2001:db8::", i + 1)}) {
-        world.AddAddress(i, absl::StrCat(ip, i % 2 == 0 ? "/24" : "/25"));
-        all.push_back(ip);
-      }
-    }
-    world.Decide();
-    std::string history;
-    for (int step = 0; step < 60; ++step) {
-      const int nic = static_cast<int>(random() % static_cast<uint32_t>(nics));
-      const auto what = random() % 6;
-      absl::StrAppend(&history, " ", what, ":", nic);
-      switch (what) {
-        case 0:
-          if (world.Exists(nic)) {
-            world.RemoveNic(nic);
-          } else {
-            world.InsertNic(nic);
-          }
-          break;
-        case 1:
-          if (world.Exists(nic)) {
-            world.SetAdmin(nic, random() % 2 == 0);
-          }
-          break;
-        case 2:
-          if (world.Exists(nic)) {
-            world.SetCarrier(nic, random() % 2 == 0);
-          }
-          break;
-        case 3:
-          world.Order(all[random() % all.size()], absl::StrCat("n", nic));
-          break;
-        default:
-          break;
-      }
-      world.now += absl::Seconds(random() % 3);
-      if (random() % 8 != 0) {  // else: it died before it did anything
-        world.Decide();
-        world.Apply();
-      }
-      world.Decide();
-      world.Apply();
-      world.Decide();
-      const bool any = std::any_of(world.decision.members.begin(), world.decision.members.end(),
-                                   [](const Member& member) { return member.usable(); });
-      for (const std::string& ip : all) {
-        const std::vector<int> found = world.NicsWith(ip);
-        ASSERT_LE(found.size(), 1U) << ip << history;
-        ASSERT_TRUE(world.inventory.addresses.contains(*IpAddress::Parse(ip))) << ip;
-        if (!any) {
-          continue;
-        }
-        ASSERT_EQ(found.size(), 1U) << ip;
-        ASSERT_TRUE(world.facts.links.at(world.LinkNow(found[0])).admin_up) << ip;
-        ASSERT_EQ(world.datapath.addresses.at({*IpAddress::Parse(ip)}),
-                  world.decision.members.at(static_cast<size_t>(found[0])).home)
-            << ip;
-      }
-    }
-  }
 }
 
 }  // namespace
