@@ -115,6 +115,7 @@ void Engine::AdoptPaths() {
     return;
   }
   applied_ = *state;
+  state_file_->SetInventory(FollowOwners(state_file_->state().inventory, facts_, applied_));
   const absl::Time now = MonotonicNow();
   for (const auto& [index, home] : applied_.homes) {
     HomeMemory& memory = memory_[index];

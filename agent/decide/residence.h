@@ -40,6 +40,11 @@ Inventory TakeStock(const Config& config, const Facts& facts, const std::vector<
                     const AddedAddresses& added, const Inventory& previous,
                     const std::set<IfIndex>& bounced, absl::Time now);
 
+// The inventory of a run that may have been killed before it could write down where an address
+// lives now: on the NIC that the maps it left name as the owner, if the kernel has it there. (It
+// may have it where it lived before as well.) To be called once, before the first decision.
+Inventory FollowOwners(Inventory inventory, const Facts& facts, const DatapathState& left);
+
 // Addresses that get another home.
 struct Relocation {
   std::string from;

@@ -266,4 +266,27 @@ Inventory TakeStock(const Config& config, const Facts& facts, const std::vector<
   return StockTaker(config, facts, members, added, previous, bounced, now).Run();
 }
 
+Inventory FollowOwners(Inventory inventory, const Facts& facts, const DatapathState& left) {
+  for (const AddressFact& fact : facts.addresses) {
+    const auto known = inventory.addresses.find(fact.ip.address);
+    const auto owner = left.addresses.find({fact.ip.address});
+    const auto link = facts.links.find(fact.link);
+    if (known == inventory.addresses.end() || owner == left.addresses.end() ||
+        link == facts.links.end()) {
+      continue;
+    }
+    const auto home = left.homes.find(owner->second);
+    Residence& residence = known->second;
+    if (home == left.homes.end() || home->second.link != fact.link ||
+        residence.home == link->second.name) {
+      continue;
+    }
+    residence.left.insert(residence.home);
+    residence.left.erase(link->second.name);
+    residence.home = link->second.name;
+    residence.settled = true;
+  }
+  return inventory;
+}
+
 }  // namespace stronghost

@@ -1,5 +1,6 @@
 // The agent is killed before each single step of a relocation, and the next one finishes or undoes
-// what it finds. The steps are its system calls: maps, netlink, state file.
+// what it finds. The steps are its system calls: maps, netlink, state file. No packet is lost by it:
+// a return and a move are under 1,000 packets/s. (A removed NIC's are lost until the next agent.)
 #include <iostream>
 
 #include "tests/lab/relocation_fixture.h"
@@ -61,6 +62,11 @@ TEST_P(KilledAtEveryStep, EveryAddressIsThereOnceAndNothingDangles) {
         ASSERT_OK(lab().RemoveNic(0));
         ASSERT_NO_FATAL_FAILURE(AwaitHome("eth1"));
       }
+      std::vector<Stream> streams;
+      if (GetParam() != Act::kRemoval) {
+        ASSERT_NO_FATAL_FAILURE(StartStreams(streams));
+        ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 50));
+      }
       ASSERT_NO_FATAL_FAILURE(DieAt(calls, step));
       switch (GetParam()) {
         case Act::kRemoval:
@@ -96,6 +102,11 @@ TEST_P(KilledAtEveryStep, EveryAddressIsThereOnceAndNothingDangles) {
         }
       }
       ASSERT_NO_FATAL_FAILURE(ExpectEachOnce({"eth0", "eth1"})) << agent().Log();
+      ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 50));
+      for (Stream& stream : streams) {
+        const StreamResult result = stream.Finish(absl::Milliseconds(50));
+        EXPECT_EQ(result.lost, 0U) << result.ToString();
+      }
       if (through) {
         std::cout << calls << ": " << step - 1 << " steps\n";
         break;

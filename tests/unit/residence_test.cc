@@ -242,6 +242,32 @@ TEST_F(Residences, AnAgentThatDiedBetweenTheStepsFindsWhereTheyAre) {
   EXPECT_EQ(Of(kV4).origin, "n0");
 }
 
+// Back on its NIC, as the maps say, but on the survivor as well, as the state file says.
+TEST_F(Residences, AnAgentThatDiedBeforeItWroteDownAReturnDoesNotTakeItBack) {
+  world.RemoveNic(0);
+  Step();
+  const Inventory before = world.inventory;
+  world.InsertNic(0);
+  Step(absl::Seconds(1));
+  Step(absl::Seconds(5));
+  ExpectAt(0);
+  world.AddAddress(1, "198.51.100.1/24");  // not removed yet
+  world.AddAddress(1, "2001:db8::1/64");
+  world.inventory = FollowOwners(before, world.facts, world.datapath);
+  world.reach.clear();
+  Step();
+  ExpectAt(0);
+  EXPECT_THAT(relocations, IsEmpty());
+}
+
+// The maps may be older than what happened to the NIC.
+TEST_F(Residences, AnOwnerInTheMapsCountsOnlyWhereTheKernelHasTheAddress) {
+  const DatapathState left = world.datapath;
+  world.RemoveNic(0);
+  Step();
+  EXPECT_EQ(FollowOwners(world.inventory, world.facts, left), world.inventory);
+}
+
 TEST_F(Residences, TheMacOfARemovedNicStaysAnAliasUntilItReturns) {
   const HomeIndex index = world.HomeOf(0);
   world.RemoveNic(0);
