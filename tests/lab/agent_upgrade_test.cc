@@ -3,6 +3,11 @@
 #include <bpf/bpf.h>
 #include <sys/socket.h>
 
+#include <fstream>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
 #include "agent/base/unique_fd.h"
 #include "maps/homes.h"
 #include "tests/lab/agent_fixture.h"
@@ -47,6 +52,38 @@ class Upgrade : public AgentLab {
 
   std::vector<Stream> streams_;
 };
+
+// As `systemctl restart` does it, with the rights that the unit gives and no others.
+TEST_F(Upgrade, ARestartOfTheServiceLosesNoPacket) {
+  std::string rights;
+  std::ifstream unit(SH_SOURCE_DIR "/packaging/stronghostd.service.in");
+  for (std::string line; std::getline(unit, line);) {
+    absl::string_view value = line;
+    if (absl::ConsumePrefix(&value, "CapabilityBoundingSet=")) {
+      rights = absl::AsciiStrToLower(absl::StrReplaceAll(value, {{" CAP_", ",+"}, {"CAP_", "+"}}));
+    }
+  }
+  ASSERT_NE(rights, "");
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));
+  ASSERT_NO_FATAL_FAILURE(StartAll());
+  for (int round = 0; round < 3; ++round) {
+    const auto exit_status = agent().Stop();
+    ASSERT_OK(exit_status);
+    EXPECT_EQ(*exit_status, 0);
+    ASSERT_NO_FATAL_FAILURE(Continue());
+    ASSERT_OK(agent().StartDaemon({"setpriv", absl::StrCat("--bounding-set=-all,", rights)}));
+    ASSERT_NO_FATAL_FAILURE(Continue());
+  }
+  const auto status = agent().Command({"status"});
+  ASSERT_OK(status);
+  EXPECT_THAT(status->output, ::testing::Not(::testing::HasSubstr("not permitted")));
+  ExpectNoLoss(streams_);
+  ASSERT_NO_FATAL_FAILURE(PullAndAwait(0, "eth1"));
+  ASSERT_NO_FATAL_FAILURE(PlugAndAwait(0));
+  const auto detached = agent().Command({"detach"});
+  ASSERT_OK(detached);
+  EXPECT_EQ(detached->exit_status, 0) << detached->output;
+}
 
 TEST_F(Upgrade, ReloadsOfEveryKindLoseNoPacket) {
   const std::vector<std::string> pair = {"eth0", "eth1"};

@@ -81,10 +81,11 @@ absl::Status Agent::WriteConfig(const AgentOptions& options) {
   return file ? absl::OkStatus() : absl::InternalError(absl::StrCat("write ", config_path()));
 }
 
-absl::Status Agent::StartDaemon() {
-  ASSIGN_OR_RETURN(Process daemon,
-                   Process::Start(*netns_, {.argv = {ProgramPath("stronghostd"), "--config",
-                                                     config_path(), "--log-level", "debug"}}));
+absl::Status Agent::StartDaemon(std::vector<std::string> wrapper) {
+  std::vector<std::string> argv = std::move(wrapper);
+  argv.insert(argv.end(),
+              {ProgramPath("stronghostd"), "--config", config_path(), "--log-level", "debug"});
+  ASSIGN_OR_RETURN(Process daemon, Process::Start(*netns_, {.argv = std::move(argv)}));
   daemon_.emplace(std::move(daemon));
   const absl::Status up = Await(
       kStartDeadline, [this] { return Status().ok() || !daemon_->IsRunning(); },

@@ -42,7 +42,8 @@ class Agent {
   ~Agent();
 
   // Starts (again), after Prepare(), Kill() or a stop.
-  absl::Status StartDaemon();
+  // `wrapper`: a command that starts it (setpriv ...).
+  absl::Status StartDaemon(std::vector<std::string> wrapper = {});
   // Rewrites the configuration file; nothing else.
   absl::Status WriteConfig(const AgentOptions& options);
   // SIGKILL, and waits for the end.
