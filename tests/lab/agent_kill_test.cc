@@ -1,6 +1,7 @@
 // The agent is killed before each single step of a relocation, and the next one finishes or undoes
-// what it finds. The steps are its system calls: maps, netlink, state file. No packet is lost by it:
-// a return and a move are under 1,000 packets/s. (A removed NIC's are lost until the next agent.)
+// what it finds. The steps are its system calls: maps, netlink, state file. No packet is lost by
+// it: a return and a move are under 1,000 packets/s. (A removed NIC's are lost until the next
+// agent.)
 #include <iostream>
 
 #include "tests/lab/relocation_fixture.h"
