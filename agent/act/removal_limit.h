@@ -34,6 +34,9 @@ class RemovalLimit {
     return true;
   }
 
+  // The copy is one that was meant to be there: what comes now is another story.
+  void Forget(const Copy& copy) { taken_.erase(copy); }
+
   // Forgets what is older than the window.
   void Prune(absl::Time now) {
     absl::erase_if(taken_, [now](const auto& entry) {

@@ -30,6 +30,11 @@ void Engine::MoveIn() {
   }
   for (const Relocation& relocation : decision_.relocations) {
     CarryNeighborsOf(relocation);
+    if (const LinkFact* from = facts_.FindLink(relocation.from); from != nullptr) {
+      for (const IpAddress& ip : relocation.addresses) {
+        removals_.Forget({from->index, ip});  // it was no copy there, but the address
+      }
+    }
   }
   std::set<IpAddress> moving;
   for (const Relocation& relocation : decision_.relocations) {

@@ -31,6 +31,17 @@ TEST(RemovalLimit, CountsWhatIsAskedWhileTheNewsIsUnderWayOnce) {
   EXPECT_TRUE(limit.Take(kCopy, now + absl::Seconds(1)));
 }
 
+// A move takes the address off as well, however often it is ordered.
+TEST(RemovalLimit, DoesNotCountWhatWasNoCopy) {
+  RemovalLimit limit;
+  absl::Time now = absl::FromUnixSeconds(1000);
+  for (size_t i = 0; i < 3 * RemovalLimit::kMost; ++i) {
+    limit.Forget(kCopy);
+    EXPECT_TRUE(limit.Take(kCopy, now));
+    now += absl::Seconds(1);
+  }
+}
+
 TEST(RemovalLimit, ForgetsWhatIsOld) {
   RemovalLimit limit;
   const absl::Time now = absl::FromUnixSeconds(1000);
