@@ -211,6 +211,20 @@ class KernelBuilder {
     return subnets;
   }
 
+  // Of its own, or about to arrive; not link-local.
+  bool HasAddress(const Member& member, bool v4) const {
+    const auto& facts = input_.facts.addresses;
+    const auto& known = inventory_.addresses;
+    return std::any_of(facts.begin(), facts.end(),
+                       [&](const AddressFact& fact) {
+                         return fact.link == member.link->index && fact.ip.address.IsV4() == v4 &&
+                                !fact.ip.address.IsLinkLocal();
+                       }) ||
+           std::any_of(known.begin(), known.end(), [&](const auto& entry) {
+             return entry.second.home == member.name && entry.first.IsV4() == v4;
+           });
+  }
+
   // The home's subnets and its ways beyond them; by `gateway` alone if there is one.
   void AddTable(const Member& member, uint32_t table, const IpAddress* gateway) {
     const std::vector<IpPrefix> subnets = SubnetsOf(member);
@@ -227,6 +241,10 @@ class KernelBuilder {
       state_.routes.push_back(route);
     }
     for (const bool v4 : {true, false}) {
+      // No rule leads here then, and the kernel refuses an IPv6 gateway that it reaches elsewhere.
+      if (!HasAddress(member, v4)) {
+        continue;
+      }
       if (gateway == nullptr) {
         AddDefaultRoutes(member, table, subnets, GatewaysOf(member, v4));
       } else if (gateway->IsV4() == v4) {

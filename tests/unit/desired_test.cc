@@ -124,6 +124,7 @@ TEST(DesiredKernel, EveryManagedAddressHasTwoRulesIntoItsHomesTable) {
 TEST(DesiredKernel, HomeTableHasTheSubnetAndTheConfiguredGateways) {
   DecideWorld world(2);
   world.AddAddress(0, "198.51.100.1/24");
+  world.AddAddress(0, "2001:db8:9::1/64");
   world.config.groups[0].gateways = {*IpAddress::Parse("198.51.100.254"),
                                      *IpAddress::Parse("2001:db8::fe")};
   const KernelState& kernel = world.Decide().kernel;
@@ -134,13 +135,29 @@ TEST(DesiredKernel, HomeTableHasTheSubnetAndTheConfiguredGateways) {
       mine.push_back(route);
     }
   }
-  ASSERT_EQ(mine.size(), 3U);
+  ASSERT_EQ(mine.size(), 4U);
   for (const RouteFact& route : mine) {
     EXPECT_EQ(route.link, DecideWorld::Link(0));
     EXPECT_EQ(route.protocol, kRouteProtocol);
     // 2001:db8::fe lies in no subnet of the home.
     EXPECT_EQ((route.flags & RTNH_F_ONLINK) != 0,
               route.gateway.has_value() && route.gateway->IsV6());
+  }
+}
+
+// The kernel refuses an IPv6 gateway that it reaches through a sibling.
+TEST(DesiredKernel, AHomeWithoutAnAddressOfAFamilyHasNoDefaultRouteInIt) {
+  DecideWorld world(2);
+  world.config.groups[0].gateways = {*IpAddress::Parse("198.51.100.254"),
+                                     *IpAddress::Parse("2001:db8::fe")};
+  world.AddAddress(0, "198.51.100.1/24");
+  world.AddAddress(1, "2001:db8::2/64");
+  world.AddAddress(0, "fe80::1/64");
+  world.Decide();
+  for (const RouteFact& route : world.decision.kernel.routes) {
+    if (route.gateway.has_value()) {
+      EXPECT_EQ(route.link, DecideWorld::Link(route.gateway->IsV4() ? 0 : 1));
+    }
   }
 }
 
