@@ -27,6 +27,10 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const LoadedConfig& loaded
   RETURN_IF_ERROR(engine->OpenDatapath());
   engine->AdoptPaths();
   engine->Reconcile();
+  if (!engine->datapath_->adopted()) {
+    engine->AnnounceOwners();
+  }
+  engine->SetReplySource();
   return engine;
 }
 

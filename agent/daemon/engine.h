@@ -187,6 +187,7 @@ class Engine {
   void CarryNeighborsOf(const Relocation& relocation);
   void AnnounceRelocations();
   void TellRelocations();
+  void AnnounceOwners();
   void AnnounceArrived(HomeIndex home, std::vector<IpAddress> addresses);
   void KeepInventory();
   void LimitRemovals(std::vector<KernelStep>& steps);

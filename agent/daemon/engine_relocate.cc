@@ -146,6 +146,21 @@ void Engine::TellRelocations() {
   }
 }
 
+// Until now any NIC answered ARP for any address: peers may know the wrong one, which accepts
+// nothing for it from now on. (IPv6 had one speaker before.)
+void Engine::AnnounceOwners() {
+  absl::btree_map<HomeIndex, std::vector<IpAddress>> owned;
+  for (const auto& [key, home] : applied_.addresses) {
+    if (key.address.IsV4()) {
+      owned[home].push_back(key.address);
+    }
+  }
+  for (auto& [home, addresses] : owned) {
+    AnnounceArrived(home, std::move(addresses));
+  }
+  SendDue();
+}
+
 // A job replaces the running one, so it goes on with what that one had to tell.
 void Engine::AnnounceArrived(HomeIndex index, std::vector<IpAddress> addresses) {
   if (!applied_.homes.contains(index) || !memory_.contains(index)) {

@@ -45,6 +45,30 @@ TEST_F(Survival, AStandInOutlivesTheAgentAndIsAdoptedByTheNext) {
   ExpectNoLoss(streams_);
 }
 
+// Without the agent any NIC answers ARP for any address (arp_ignore = 0), and peers believe it.
+TEST_F(Survival, PeersThatKnewTheWrongNicAreToldAtTheFirstStart) {
+  auto lab_result = Lab::Create();
+  ASSERT_OK(lab_result);
+  lab_ = *std::move(lab_result);
+  const std::string ip = Address(0, AF_INET).ToString();
+  ASSERT_OK(
+      lab().client().Check({"ip", "neigh", "replace", ip, "lladdr", LabPlan::NicMac(1).ToString(),
+                            "dev", LabPlan::kClientNic, "nud", "reachable"}));
+  auto agent =
+      Agent::Start(lab().server(), {.groups = GroupToml({"eth0", "eth1"}, GroupKeys("follow"))});
+  ASSERT_OK(agent);
+  const std::string right = "lladdr " + LabPlan::NicMac(0).ToString();
+  EXPECT_OK(Await(
+      absl::Seconds(10),
+      [&] {
+        const auto known = lab().client().Check({"ip", "neigh", "show", ip});
+        EXPECT_OK(known);
+        return known->find(right) != std::string::npos;
+      },
+      "the client to know eth0's MAC"))
+      << agent->Log();
+}
+
 // The cable was out before there was an agent: the peers hold the dead NIC's MAC.
 TEST_F(Survival, AHomeThatIsDeadAtTheStartIsAnnouncedFromItsStandIn) {
   auto lab_result = Lab::Create();
