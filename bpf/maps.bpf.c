@@ -10,4 +10,7 @@
 const volatile bool sh_can_read_carrier = false;
 const volatile bool sh_has_kernel_cast = false;
 
+/* Set by the agent before load: the network namespace that it serves (SO_NETNS_COOKIE). */
+const volatile __u64 sh_netns_cookie = 0;
+
 char _license[] SEC("license") = "GPL";

@@ -2,6 +2,7 @@
 // machine is looked at. Names are the TOML keys.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -70,6 +71,8 @@ struct Config {
   std::string metrics = "127.0.0.1:9842";  // "": off
   HostModel host_model = HostModel::kStrong;
   TcMode tc = TcMode::kAuto;
+  std::string cgroup = "auto";                // whose UDP answers are mended; "": nobody's
+  std::vector<uint16_t> reply_source_except;  // UDP ports
   std::vector<GroupConfig> groups;
 
   bool operator==(const Config&) const = default;

@@ -34,6 +34,8 @@ void ReadAgent(const TomlNode& node, const ReadLog& log, Config* config) {
   agent.Text("metrics", "\"127.0.0.1:9842\"", &config->metrics);
   agent.Choice("host_model", &config->host_model);
   agent.Choice("tc", &config->tc);
+  agent.Text("cgroup", "\"auto\"", &config->cgroup);
+  agent.Ports("reply_source_except", &config->reply_source_except);
   agent.ReportUnknownKeys();
 }
 

@@ -76,6 +76,20 @@ void TableReader::Count(absl::string_view key, int most, int* out) {
   }
 }
 
+void TableReader::Ports(absl::string_view key, std::vector<uint16_t>* out) {
+  for (const TomlNode& item : Items(key, "53")) {
+    if (item.kind != TomlKind::kInteger) {
+      Report(key, item,
+             absl::StrCat(key, " holds ", KindName(item.kind), "; write port numbers, no quotes"));
+    } else if (item.integer < 1 || item.integer > 65535) {
+      Report(key, item, absl::StrCat(key, " holds ", item.integer, "; a port is 1 to 65535"));
+    } else {
+      SetItem(key, out->size(), item);
+      out->push_back(static_cast<uint16_t>(item.integer));
+    }
+  }
+}
+
 void TableReader::Time(absl::string_view key, Never never, absl::Duration* out) {
   const TomlNode* node = Take(key);
   if (node == nullptr) {

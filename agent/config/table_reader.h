@@ -40,6 +40,8 @@ class TableReader {
   void Boolean(absl::string_view key, bool* out);
   // An integer of 0 to `most`.
   void Count(absl::string_view key, int most, int* out);
+  // UDP or TCP ports, 1 to 65535.
+  void Ports(absl::string_view key, std::vector<uint16_t>* out);
   void Time(absl::string_view key, Never never, absl::Duration* out);
   void Address(absl::string_view key, std::optional<IpAddress>* out);
   void AddressWithLength(absl::string_view key, std::optional<IpPrefix>* out);

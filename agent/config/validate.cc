@@ -12,6 +12,7 @@
 #include "agent/base/status.h"
 #include "agent/config/validate_addresses.h"
 #include "agent/config/values.h"
+#include "maps/reply_sources.h"
 #include "maps/types.h"
 
 namespace stronghost {
@@ -72,6 +73,14 @@ class GroupChecks {
     if (config_.socket.size() > kMaxSocketPath) {
       Add("agent.socket", "socket is ", config_.socket.size(), " bytes long; at most ",
           kMaxSocketPath, " are possible (unix(7)), choose a shorter path");
+    }
+    if (config_.cgroup != "auto" && !config_.cgroup.empty()) {
+      CheckAbsolute("cgroup", config_.cgroup);
+    }
+    if (config_.reply_source_except.size() > SH_REPLY_EXCEPT_MAX) {
+      Add("agent.reply_source_except", "reply_source_except has ",
+          config_.reply_source_except.size(), " ports; ", SH_REPLY_EXCEPT_MAX,
+          " is the most, or turn reply source off with cgroup = \"\"");
     }
     if (config_.metrics.empty()) {
       return;

@@ -323,7 +323,19 @@ absl::Status Engine::Reload(const LoadedConfig& loaded) {
   }
   PlaceWires();
   Reconcile();
+  SetReplySource();
   return fits;
+}
+
+void Engine::SetReplySource() {
+  const std::string topic = "answer from the address that was asked";
+  if (const absl::Status status =
+          datapath_->SetReplySource(config_.cgroup, config_.reply_source_except);
+      !status.ok()) {
+    Problem(topic, status);
+  } else {
+    ClearProblem(topic);
+  }
 }
 
 absl::Status Engine::Detach() {

@@ -198,6 +198,7 @@ class Engine {
   void ReadMulticast();
   void NoteStates();
   void Problem(const std::string& topic, const absl::Status& status);
+  void SetReplySource();
   void ClearProblem(const std::string& topic) { failures_.erase(topic); }
   void TryAgainLater() { try_again_ = true; }
   [[nodiscard]] std::string NameOf(IfIndex link) const;

@@ -7,7 +7,9 @@
 #include "absl/strings/str_cat.h"
 #include "agent/base/status.h"
 #include "agent/datapath/address_keys.h"
+#include "agent/datapath/cgroup_hooks.h"
 #include "agent/datapath/clsact.h"
+#include "agent/datapath/map_io.h"
 #include "agent/datapath/pinned_link.h"
 #include "agent/datapath/program_info.h"
 #include "agent/datapath/tcx.h"
@@ -133,7 +135,35 @@ absl::Status Datapath::Updated(IfIndex link) {
                                                          : absl::OkStatus();
 }
 
+absl::Status Datapath::SetReplySource(const std::string& cgroup,
+                                      absl::Span<const uint16_t> except) {
+  if (cgroup.empty()) {
+    return DetachFromCgroup(folder_);
+  }
+  if (!object_.knows_namespace()) {
+    return absl::UnimplementedError(
+        "this kernel does not tell network namespaces apart; use Linux 5.14 or later, or set "
+        "cgroup = \"\"");
+  }
+  const TypedMap<uint16_t, uint8_t> ports(object_.maps().reply_except, "sh_reply_except");
+  ASSIGN_OR_RETURN(const auto known, ports.ReadAll());
+  std::vector<uint16_t> old;
+  for (const auto& [port, one] : known) {
+    if (std::find(except.begin(), except.end(), port) == except.end()) {
+      old.push_back(port);
+    }
+  }
+  RETURN_IF_ERROR(ports.Delete(old));
+  RETURN_IF_ERROR(ports.Put(except, std::vector<uint8_t>(except.size(), 1)));
+  std::string group = cgroup;
+  if (cgroup == "auto") {
+    ASSIGN_OR_RETURN(group, CgroupRoot());
+  }
+  return AttachToCgroup(folder_, group, object_.cgroup_programs());
+}
+
 absl::Status Datapath::DetachAll() {
+  RETURN_IF_ERROR(DetachFromCgroup(folder_));
   for (const IfIndex link : AttachedNics()) {
     RETURN_IF_ERROR(DetachNic(link));
   }
@@ -212,6 +242,7 @@ absl::Status DetachPinned(const std::string& pin_dir) {
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(folder.status());
+  RETURN_IF_ERROR(DetachFromCgroup(*folder));
   const std::vector<uint32_t> homes_map_ids = HomesMapIds(*folder);
   for (const IfIndex link : folder->Nics()) {
     RETURN_IF_ERROR(RemoveFromHook(*folder, link, NicPin::kGuard));

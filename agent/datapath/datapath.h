@@ -56,6 +56,10 @@ class Datapath {
   absl::Status DetachNic(IfIndex link);
   // NICs that have anything of ours, also from an earlier run, ascending.
   [[nodiscard]] std::vector<IfIndex> AttachedNics() const { return folder_.Nics(); }
+  // Answers of wildcard UDP sockets in `cgroup` (a folder of the cgroup2 file system; "auto": the
+  // whole machine; "": none) come from the address that was asked, except on these local ports.
+  // UNIMPLEMENTED: the kernel does not tell network namespaces apart (before 5.14).
+  absl::Status SetReplySource(const std::string& cgroup, absl::Span<const uint16_t> except);
   // Detaches every NIC and removes the pins with the folder. The object is of no use afterwards.
   absl::Status DetachAll();
 

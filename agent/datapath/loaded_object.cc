@@ -2,9 +2,11 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -58,6 +60,18 @@ absl::StatusOr<std::string> LayoutDifference(const PinFolder& folder, const bpf_
   return difference;
 }
 
+// The kernel's number for the network namespace of the calling thread (Linux 5.14).
+std::optional<uint64_t> NetnsCookie() {
+  constexpr int kSoNetnsCookie = 71;  // SO_NETNS_COOKIE
+  const UniqueFd socket_fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  uint64_t cookie = 0;
+  socklen_t length = sizeof(cookie);
+  if (getsockopt(socket_fd.get(), SOL_SOCKET, kSoNetnsCookie, &cookie, &length) != 0) {
+    return std::nullopt;
+  }
+  return cookie;
+}
+
 }  // namespace
 
 void LoadedObject::Destroy::operator()(stronghost_bpf* skeleton) const {
@@ -83,6 +97,9 @@ absl::Status LoadedObject::Open() {
   can_read_carrier_ = carrier_read != CarrierRead::kNone;
   skeleton_->rodata->sh_can_read_carrier = can_read_carrier_;
   skeleton_->rodata->sh_has_kernel_cast = carrier_read == CarrierRead::kKernelContext;
+  const std::optional<uint64_t> cookie = NetnsCookie();
+  knows_namespace_ = cookie.has_value();
+  skeleton_->rodata->sh_netns_cookie = cookie.value_or(0);
   return absl::OkStatus();
 }
 
@@ -161,7 +178,16 @@ MapFds LoadedObject::maps() const {
           .homes = bpf_map__fd(skeleton_->maps.sh_homes),
           .nics = bpf_map__fd(skeleton_->maps.sh_nics),
           .counters = bpf_map__fd(skeleton_->maps.sh_counters),
-          .events = bpf_map__fd(skeleton_->maps.sh_events)};
+          .events = bpf_map__fd(skeleton_->maps.sh_events),
+          .reply_except = bpf_map__fd(skeleton_->maps.sh_reply_except)};
+}
+
+CgroupPrograms LoadedObject::cgroup_programs() const {
+  return {.note_asked_fd = bpf_program__fd(skeleton_->progs.sh_note_asked),
+          .reply_from4_fd = bpf_program__fd(skeleton_->progs.sh_reply_from4),
+          .reply_from6_fd = bpf_program__fd(skeleton_->progs.sh_reply_from6),
+          .connect_from4_fd = bpf_program__fd(skeleton_->progs.sh_connect_from4),
+          .connect_from6_fd = bpf_program__fd(skeleton_->progs.sh_connect_from6)};
 }
 
 TcPrograms LoadedObject::tc_programs() const {

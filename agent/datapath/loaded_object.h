@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "agent/datapath/cgroup_hooks.h"
 #include "agent/datapath/pin_folder.h"
 #include "agent/datapath/tcx.h"
 
@@ -21,6 +22,7 @@ struct MapFds {
   int nics = -1;
   int counters = -1;
   int events = -1;
+  int reply_except = -1;
 };
 
 // Owns the skeleton. Move-only. Its death closes descriptors; pins and attached programs stay.
@@ -39,12 +41,15 @@ class LoadedObject {
   [[nodiscard]] MapFds maps() const;
   [[nodiscard]] TcPrograms tc_programs() const;
   [[nodiscard]] int guard_fd() const;
+  [[nodiscard]] CgroupPrograms cgroup_programs() const;
   // Whether pinned maps of an earlier run were found.
   [[nodiscard]] bool adopted() const { return adopted_; }
   // Why pinned maps of an earlier run were replaced by empty ones; "": they were not.
   [[nodiscard]] const std::string& replaced() const { return replaced_; }
   // Whether steer sees the carrier of its NIC itself: the flip in the kernel.
   [[nodiscard]] bool can_read_carrier() const { return can_read_carrier_; }
+  // Whether the cgroup programs can tell this network namespace from others (Linux 5.14).
+  [[nodiscard]] bool knows_namespace() const { return knows_namespace_; }
 
  private:
   struct Destroy {
@@ -61,6 +66,7 @@ class LoadedObject {
   bool adopted_ = false;
   std::string replaced_;
   bool can_read_carrier_ = false;
+  bool knows_namespace_ = false;
 };
 
 }  // namespace stronghost

@@ -177,6 +177,14 @@ absl::Status PinFolder::Forget(IfIndex link, NicPin pin) const {
                      absl::StrCat(name_, "/", kLinks, "/", ToInt(link), "-", Suffix(pin)));
 }
 
+std::string PinFolder::CgroupPath(absl::string_view hook) const {
+  return Path(absl::StrCat(kLinks, "/cgroup-", hook));
+}
+
+absl::Status PinFolder::ForgetCgroup(absl::string_view hook) const {
+  return RemoveEntry(CgroupPath(hook), absl::StrCat(name_, "/", kLinks, "/cgroup-", hook));
+}
+
 absl::Status PinFolder::Destroy() const {
   for (const std::string& map : Maps()) {
     RETURN_IF_ERROR(RemoveEntry(MapPath(map), absl::StrCat(name_, "/", map)));

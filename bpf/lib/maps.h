@@ -11,6 +11,7 @@
 #include "maps/events.h"
 #include "maps/homes.h"
 #include "maps/nics.h"
+#include "maps/reply_sources.h"
 
 #ifndef SH_MAP_STORAGE
 #define SH_MAP_STORAGE extern
@@ -58,6 +59,23 @@ SH_MAP_STORAGE struct {
 	__type(key, __u32);
 	__type(value, struct sh_counter);
 } sh_counters SEC(".maps");
+
+/* Peer and port -> the address of ours that it asked. */
+SH_MAP_STORAGE struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SH_REPLY_SOURCES_MAX);
+	__type(key, struct sh_reply_key);
+	__type(value, struct sh_reply_source);
+} sh_reply_sources SEC(".maps");
+
+/* UDP ports whose servers are left alone. */
+SH_MAP_STORAGE struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SH_REPLY_EXCEPT_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u16);
+	__type(value, __u8);
+} sh_reply_except SEC(".maps");
 
 /* What the agent must hear of. */
 SH_MAP_STORAGE struct {

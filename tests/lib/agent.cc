@@ -21,7 +21,8 @@ constexpr absl::Duration kStartDeadline = absl::Seconds(30);  // with sanitizers
 std::string ConfigText(const Agent& agent, const AgentOptions& options) {
   return absl::StrCat("[agent]\nsocket = \"", agent.socket_path(), "\"\npin_dir = \"",
                       agent.pin_dir(), "\"\nstate_dir = \"", agent.state_dir(),
-                      "\"\nmetrics = \"\"\n", options.agent_keys, "\n", options.groups, "\n");
+                      "\"\nmetrics = \"\"\ncgroup = \"", options.cgroup, "\"\n", options.agent_keys,
+                      "\n", options.groups, "\n");
 }
 
 }  // namespace

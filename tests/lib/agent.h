@@ -19,6 +19,8 @@ struct AgentOptions {
   std::string groups;
   // Further keys of [agent], one a line: "host_model = \"weak\"".
   std::string agent_keys;
+  // The cgroup whose UDP answers are mended: one of the test's own, never the machine's.
+  std::string cgroup;
 };
 
 // "[[group]]" with these NICs and further keys, one a line.

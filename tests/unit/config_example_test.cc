@@ -56,6 +56,8 @@ TEST(ConfigExample, LoadsWithEverySettingThatIsCommentedOut) {
                            "agent.metrics",
                            "agent.host_model",
                            "agent.tc",
+                           "agent.cgroup",
+                           "agent.reply_source_except",
                            "group[0].name",
                            "group[0].nics",
                            "group[0].standby",
@@ -89,6 +91,7 @@ TEST(ConfigExample, AgentSettingsShownAreTheDefaults) {
   EXPECT_EQ(config.metrics, defaults.metrics);
   EXPECT_EQ(config.host_model, defaults.host_model);
   EXPECT_EQ(config.tc, defaults.tc);
+  EXPECT_EQ(config.cgroup, defaults.cgroup);
 }
 
 // Each ```toml block of the manual is a file that loads.

@@ -25,6 +25,8 @@ state_dir = "/var/lib/a"
 metrics = "[::1]:9000"
 host_model = "weak"
 tc = "clsact"
+cgroup = "/sys/fs/cgroup/dns"
+reply_source_except = [53, 65535]
 
 [[group]]
 name = "front"
@@ -83,6 +85,8 @@ policy_rules = false
                         .metrics = "[::1]:9000",
                         .host_model = HostModel::kWeak,
                         .tc = TcMode::kClsact,
+                        .cgroup = "/sys/fs/cgroup/dns",
+                        .reply_source_except = {53, 65535},
                         .groups = {front, back}};
   EXPECT_EQ(loaded.config, expected);
 }
@@ -258,6 +262,12 @@ INSTANTIATE_TEST_SUITE_P(
                      "4:9: ", "adopt is a string", "write true or false"},
         FailingInput{"StringForList", "[[group]]\nname = \"a\"\nstandby = \"e\"\nnics = [\"f\"]\n",
                      "3:11: ", "standby is a string", "write a list such as [\"eth0\"]"},
+        FailingInput{"StringForPort", "[agent]\nreply_source_except = [1, \"53\"]\n",
+                     "2:27: ", "reply_source_except holds a string", "write port numbers"},
+        FailingInput{"PortZero", "[agent]\nreply_source_except = [0]\n",
+                     "2:24: ", "reply_source_except holds 0", "a port is 1 to 65535"},
+        FailingInput{"PortTooLarge", "[agent]\nreply_source_except = [65536]\n",
+                     "2:24: ", "reply_source_except holds 65536", "a port is 1 to 65535"},
         FailingInput{"TableInList", "[[group]]\nname = \"a\"\nnics = [\"f\", {}]\n",
                      "3:14: ", "nics has a table", "write a string such as \"eth0\""},
         FailingInput{"IntegerForTime", "[[group]]\nname = \"a\"\nnics = [\"e\"]\nfailback = 5\n",

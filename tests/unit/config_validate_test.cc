@@ -30,6 +30,8 @@ INSTANTIATE_TEST_SUITE_P(
                                  "2:11: ", "pin_dir 'bpf' is no absolute path", "begin with '/'"},
                     FailingInput{"StateDirEmpty", "[agent]\nstate_dir = \"\"\n",
                                  "2:13: ", "state_dir '' is no absolute path", "begin with '/'"},
+                    FailingInput{"CgroupRelative", "[agent]\ncgroup = \"dns\"\n",
+                                 "2:10: ", "cgroup 'dns' is no absolute path", "begin with '/'"},
                     FailingInput{"MetricsNoPort", "[agent]\nmetrics = \"127.0.0.1\"\n", "2:11: ",
                                  "metrics: '127.0.0.1' is not host:port", "127.0.0.1:9842"},
                     FailingInput{"MetricsPortTooLarge", "[agent]\nmetrics = \"127.0.0.1:65536\"\n",

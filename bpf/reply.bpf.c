@@ -1,0 +1,101 @@
+/*
+ * reply source: cgroup programs. A UDP server on a wildcard socket answers from the address that
+ * was asked, not from what routing would choose (RFC 1122 4.1.3.5): what it receives is noted, and
+ * what it sends to the same peer, before it is routed, gets that source. An application that chose
+ * one (bind, connect, IP_PKTINFO, IPV6_PKTINFO) is left alone.
+ */
+#include "bpf/lib/reply.h"
+
+/* A datagram that is about to be queued on a socket; starts with the IP header. */
+SEC("cgroup_skb/ingress")
+int sh_note_asked(struct __sk_buff *skb)
+{
+	struct sh_reply_key key = {};
+	struct sh_reply_source asked = {};
+
+	if (!wants_note(skb->sk) || !read_asked(skb, &key, &asked.address))
+		return SH_CGROUP_PASS;
+	if (bpf_map_lookup_elem(&sh_reply_except, &key.local_port) || !is_ours(&asked.address))
+		return SH_CGROUP_PASS;
+	asked.asked_ns = bpf_ktime_get_ns();
+	note(&key, &asked);
+	key.local_port = 0;
+	note(&key, &asked);
+	return SH_CGROUP_PASS;
+}
+
+/* Also for IPv4 destinations of IPv6 sockets (v4-mapped). */
+SEC("cgroup/sendmsg4")
+int sh_reply_from4(struct bpf_sock_addr *ctx)
+{
+	struct sh_reply_key key = {};
+	const struct sh_ip *source;
+
+	if (ctx->msg_src_ip4 || !is_our_namespace(ctx))
+		return SH_CGROUP_PASS;
+	map_ipv4(&key.peer, ctx->user_ip4);
+	source = reply_source(ctx, &key);
+	if (source)
+		ctx->msg_src_ip4 = source->words[3];
+	return SH_CGROUP_PASS;
+}
+
+SEC("cgroup/sendmsg6")
+int sh_reply_from6(struct bpf_sock_addr *ctx)
+{
+	struct sh_reply_key key = {};
+	const struct sh_ip *source;
+
+	if (ctx->msg_src_ip6[0] | ctx->msg_src_ip6[1] | ctx->msg_src_ip6[2] | ctx->msg_src_ip6[3])
+		return SH_CGROUP_PASS;
+	if (!is_our_namespace(ctx))
+		return SH_CGROUP_PASS;
+	read_peer6(&key.peer, ctx);
+	source = reply_source(ctx, &key);
+	if (!source)
+		return SH_CGROUP_PASS;
+	ctx->msg_src_ip6[0] = source->words[0];
+	ctx->msg_src_ip6[1] = source->words[1];
+	ctx->msg_src_ip6[2] = source->words[2];
+	ctx->msg_src_ip6[3] = source->words[3];
+	return SH_CGROUP_PASS;
+}
+
+/* A socket of its own for one peer. One that has a port already cannot be bound any more. */
+SEC("cgroup/connect4")
+int sh_connect_from4(struct bpf_sock_addr *ctx)
+{
+	struct sockaddr_in from = {.sin_family = AF_INET};
+	struct sh_reply_key key = {};
+	const struct sh_ip *source;
+
+	if (!is_unbound_udp(ctx) || !is_our_namespace(ctx))
+		return SH_CGROUP_PASS;
+	map_ipv4(&key.peer, ctx->user_ip4);
+	source = reply_source(ctx, &key);
+	if (!source)
+		return SH_CGROUP_PASS;
+	from.sin_addr.s_addr = source->words[3];
+	bpf_bind(ctx, (struct sockaddr *)&from, sizeof(from));
+	return SH_CGROUP_PASS;
+}
+
+SEC("cgroup/connect6")
+int sh_connect_from6(struct bpf_sock_addr *ctx)
+{
+	struct sockaddr_in6 from = {.sin6_family = AF_INET6};
+	struct sh_reply_key key = {};
+	const struct sh_ip *source;
+
+	if (!is_unbound_udp(ctx) || !is_our_namespace(ctx))
+		return SH_CGROUP_PASS;
+	read_peer6(&key.peer, ctx);
+	source = reply_source(ctx, &key);
+	if (!source)
+		return SH_CGROUP_PASS;
+	__builtin_memcpy(&from.sin6_addr, source, sizeof(from.sin6_addr));
+	bpf_bind(ctx, (struct sockaddr *)&from, sizeof(from));
+	return SH_CGROUP_PASS;
+}
+
+char _license[] SEC("license") = "GPL";

@@ -1,0 +1,34 @@
+/*
+ * sh_reply_sources: LRU hash, struct sh_reply_key -> struct sh_reply_source.
+ * Which address of ours a peer asked, so that the answer of a wildcard UDP socket comes from there
+ * (RFC 1122 4.1.3.5). Written and read by the cgroup programs.
+ *
+ * sh_reply_except: hash, local UDP port (host byte order) -> 1. Sockets on these ports are left
+ * alone. Written by the agent.
+ */
+#ifndef STRONGHOST_MAPS_REPLY_SOURCES_H
+#define STRONGHOST_MAPS_REPLY_SOURCES_H
+
+#include "maps/types.h"
+
+/* A peer that asked is remembered until so many others have asked since. */
+#define SH_REPLY_SOURCES_MAX 32768
+#define SH_REPLY_EXCEPT_MAX  1024
+
+struct sh_reply_key {
+	struct sh_ip peer;
+	__be16 peer_port;
+	/* Host byte order. 0: whatever port was asked, for a server that answers from a socket of
+	 * its own for each peer (TFTP).
+	 */
+	__u16 local_port;
+};
+SH_ASSERT_SIZE(struct sh_reply_key, 20);
+
+struct sh_reply_source {
+	__u64 asked_ns; /* CLOCK_MONOTONIC */
+	struct sh_ip address;
+};
+SH_ASSERT_SIZE(struct sh_reply_source, 24);
+
+#endif
