@@ -285,6 +285,7 @@ TEST_F(Relocation, FailbackNeverKeepsThem) {
   ASSERT_OK(lab().InsertNic(0));
   ASSERT_OK(agent().AwaitState("eth0", "up"));
   EXPECT_EQ(HomeOf(Address(0, AF_INET)), "eth1");
+  EXPECT_THAT(Order({"status"}), ::testing::Not(HasSubstr("problems")));
   // They go with the NIC that has them.
   ASSERT_OK(lab().RemoveNic(1));
   ASSERT_NO_FATAL_FAILURE(AwaitHome("eth0", 0));
