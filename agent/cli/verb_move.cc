@@ -14,12 +14,19 @@ struct Arguments {
   std::string nic;
 };
 
-std::string Ended(const MoveReport& report) {
-  if (report.sessions_ended == 0) {
-    return "";
+// What the move costs.
+std::string Price(const MoveReport& report) {
+  std::string price;
+  if (report.sessions_ended != 0) {
+    absl::StrAppend(&price, "; that ended ", report.sessions_ended, " masqueraded session",
+                    report.sessions_ended == 1 ? "" : "s");
   }
-  return absl::StrCat("; that ended ", report.sessions_ended, " masqueraded session",
-                      report.sessions_ended == 1 ? "" : "s");
+  if (report.expires_in != 0) {
+    absl::StrAppend(&price, "; its lease ends in ", report.expires_in, " s: the DHCP client on ",
+                    Printable(report.from), " cannot prolong it, let one run on ",
+                    Printable(report.to));
+  }
+  return price;
 }
 
 absl::Status Run(const Session& session, const Arguments& arguments) {
@@ -38,7 +45,7 @@ absl::Status Run(const Session& session, const Arguments& arguments) {
   session.Print(
       report.from == report.to
           ? absl::StrCat(head, ", as before\n")
-          : absl::StrCat(head, " now, not on ", Printable(report.from), Ended(report), "\n"));
+          : absl::StrCat(head, " now, not on ", Printable(report.from), Price(report), "\n"));
   return absl::OkStatus();
 }
 

@@ -267,6 +267,10 @@ absl::StatusOr<MoveReport> Engine::Move(const IpAddress& address, const std::str
   const IfIndex link = target->link->index;  // decisions to come make other members
   MoveReport report{.address = address.ToString(), .from = residence.home, .to = nic};
   if (report.from != report.to) {
+    if (residence.valid_until != absl::InfiniteFuture()) {
+      const absl::Duration left = residence.valid_until - MonotonicNow();
+      report.expires_in = static_cast<uint64_t>(std::max<int64_t>(1, absl::ToInt64Seconds(left)));
+    }
     const auto sessions = CountMasqueraded({address});
     if (sessions.ok()) {
       report.sessions_ended = *sessions;

@@ -139,7 +139,9 @@ method Move(address: string, nic: string) -> (
   from: string,
   to: string,
   # masqueraded ones, that it ended
-  sessions_ended: ?int
+  sessions_ended: ?int,
+  # seconds until its lease ends; 0: it has none
+  expires_in: ?int
 )
 
 # Removes the data path, restores what was changed, and ends the agent.

@@ -125,6 +125,7 @@ struct MoveReport {
   std::string from;  // NIC names; equal: it lived there already
   std::string to;
   uint64_t sessions_ended = 0;  // masqueraded ones
+  uint64_t expires_in = 0;      // seconds until its lease ends; 0: it has none
 
   bool operator==(const MoveReport&) const = default;
 };

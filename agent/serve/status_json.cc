@@ -262,14 +262,16 @@ Json MoveToJson(const MoveReport& report) {
   return {{"address", report.address},
           {"from", report.from},
           {"to", report.to},
-          {"sessions_ended", report.sessions_ended}};
+          {"sessions_ended", report.sessions_ended},
+          {"expires_in", report.expires_in}};
 }
 
 absl::StatusOr<MoveReport> MoveFromJson(const Json& json) {
   MoveReport report;
   JsonReader reader(json, "move");
   reader.Get("address", &report.address).Get("from", &report.from).Get("to", &report.to);
-  reader.Optional("sessions_ended", &report.sessions_ended);
+  reader.Optional("sessions_ended", &report.sessions_ended)
+      .Optional("expires_in", &report.expires_in);
   RETURN_IF_ERROR(reader.status());
   return report;
 }

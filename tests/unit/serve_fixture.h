@@ -51,7 +51,7 @@ class FakeAgent : public AgentApi {
   StatusReport status = SampleStatus();
   absl::StatusOr<ExplainReport> explain = SampleExplain();
   absl::StatusOr<DrainReport> drain = DrainReport{"eth0", "drained", "eth1", 2};
-  absl::StatusOr<MoveReport> move = MoveReport{"198.51.100.1", "eth0", "eth1", 0};
+  absl::StatusOr<MoveReport> move = MoveReport{"198.51.100.1", "eth0", "eth1", 0, 0};
   absl::Status detach;
   sd_event* loop = nullptr;
   std::atomic<int> status_calls{0};
