@@ -1,27 +1,31 @@
 /*
- * reply source: cgroup programs. A UDP server on a wildcard socket answers from the address that
+ * reply source. A UDP server on a wildcard socket answers from the address that
  * was asked, not from what routing would choose (RFC 1122 4.1.3.5): what it receives is noted, and
  * what it sends to the same peer, before it is routed, gets that source. An application that chose
  * one (bind, connect, IP_PKTINFO, IPV6_PKTINFO) is left alone.
  */
 #include "bpf/lib/reply.h"
 
-/* A datagram that is about to be queued on a socket; starts with the IP header. */
-SEC("cgroup_skb/ingress")
-int sh_note_asked(struct __sk_buff *skb)
+/*
+ * Of this network namespace: a datagram for which the kernel seeks a socket that is connected to
+ * nobody. (What is connected, and all but the first packet of TCP, does not come here.)
+ */
+SEC("sk_lookup")
+int sh_note_asked(struct bpf_sk_lookup *ctx)
 {
 	struct sh_reply_key key = {};
 	struct sh_reply_source asked = {};
 
-	if (!wants_note(skb->sk) || !read_asked(skb, &key, &asked.address))
-		return SH_CGROUP_PASS;
-	if (bpf_map_lookup_elem(&sh_reply_except, &key.local_port) || !is_ours(&asked.address))
-		return SH_CGROUP_PASS;
+	if (ctx->protocol != IPPROTO_UDP)
+		return SK_PASS;
+	read_asked(ctx, &key, &asked.address);
+	if (!is_ours(&asked.address) || bpf_map_lookup_elem(&sh_reply_except, &key.local_port))
+		return SK_PASS;
 	asked.asked_ns = bpf_ktime_get_ns();
 	note(&key, &asked);
 	key.local_port = 0;
 	note(&key, &asked);
-	return SH_CGROUP_PASS;
+	return SK_PASS;
 }
 
 /* Also for IPv4 destinations of IPv6 sockets (v4-mapped). */

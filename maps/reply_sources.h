@@ -1,7 +1,7 @@
 /*
  * sh_reply_sources: LRU hash, struct sh_reply_key -> struct sh_reply_source.
  * Which address of ours a peer asked, so that the answer of a wildcard UDP socket comes from there
- * (RFC 1122 4.1.3.5). Written and read by the cgroup programs.
+ * (RFC 1122 4.1.3.5). Written and read by the programs of bpf/reply.bpf.c.
  *
  * sh_reply_except: hash, local UDP port (host byte order) -> 1. Sockets on these ports are left
  * alone. Written by the agent.

@@ -7,11 +7,11 @@
 #include "absl/strings/str_cat.h"
 #include "agent/base/status.h"
 #include "agent/datapath/address_keys.h"
-#include "agent/datapath/cgroup_hooks.h"
 #include "agent/datapath/clsact.h"
 #include "agent/datapath/map_io.h"
 #include "agent/datapath/pinned_link.h"
 #include "agent/datapath/program_info.h"
+#include "agent/datapath/reply_hooks.h"
 #include "agent/datapath/tcx.h"
 #include "agent/datapath/xdp.h"
 
@@ -138,7 +138,7 @@ absl::Status Datapath::Updated(IfIndex link) {
 absl::Status Datapath::SetReplySource(const std::string& cgroup,
                                       absl::Span<const uint16_t> except) {
   if (cgroup.empty()) {
-    return DetachFromCgroup(folder_);
+    return DetachReplySource(folder_);
   }
   if (!object_.knows_namespace()) {
     return absl::UnimplementedError(
@@ -159,11 +159,11 @@ absl::Status Datapath::SetReplySource(const std::string& cgroup,
   if (cgroup == "auto") {
     ASSIGN_OR_RETURN(group, CgroupRoot());
   }
-  return AttachToCgroup(folder_, group, object_.cgroup_programs());
+  return AttachReplySource(folder_, group, object_.reply_programs());
 }
 
 absl::Status Datapath::DetachAll() {
-  RETURN_IF_ERROR(DetachFromCgroup(folder_));
+  RETURN_IF_ERROR(DetachReplySource(folder_));
   for (const IfIndex link : AttachedNics()) {
     RETURN_IF_ERROR(DetachNic(link));
   }
@@ -242,7 +242,7 @@ absl::Status DetachPinned(const std::string& pin_dir) {
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(folder.status());
-  RETURN_IF_ERROR(DetachFromCgroup(*folder));
+  RETURN_IF_ERROR(DetachReplySource(*folder));
   const std::vector<uint32_t> homes_map_ids = HomesMapIds(*folder);
   for (const IfIndex link : folder->Nics()) {
     RETURN_IF_ERROR(RemoveFromHook(*folder, link, NicPin::kGuard));

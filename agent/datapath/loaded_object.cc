@@ -182,7 +182,7 @@ MapFds LoadedObject::maps() const {
           .reply_except = bpf_map__fd(skeleton_->maps.sh_reply_except)};
 }
 
-CgroupPrograms LoadedObject::cgroup_programs() const {
+ReplyPrograms LoadedObject::reply_programs() const {
   return {.note_asked_fd = bpf_program__fd(skeleton_->progs.sh_note_asked),
           .reply_from4_fd = bpf_program__fd(skeleton_->progs.sh_reply_from4),
           .reply_from6_fd = bpf_program__fd(skeleton_->progs.sh_reply_from6),

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "agent/datapath/cgroup_hooks.h"
 #include "agent/datapath/pin_folder.h"
+#include "agent/datapath/reply_hooks.h"
 #include "agent/datapath/tcx.h"
 
 struct stronghost_bpf;
@@ -41,7 +41,7 @@ class LoadedObject {
   [[nodiscard]] MapFds maps() const;
   [[nodiscard]] TcPrograms tc_programs() const;
   [[nodiscard]] int guard_fd() const;
-  [[nodiscard]] CgroupPrograms cgroup_programs() const;
+  [[nodiscard]] ReplyPrograms reply_programs() const;
   // Whether pinned maps of an earlier run were found.
   [[nodiscard]] bool adopted() const { return adopted_; }
   // Why pinned maps of an earlier run were replaced by empty ones; "": they were not.

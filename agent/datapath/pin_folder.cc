@@ -177,12 +177,12 @@ absl::Status PinFolder::Forget(IfIndex link, NicPin pin) const {
                      absl::StrCat(name_, "/", kLinks, "/", ToInt(link), "-", Suffix(pin)));
 }
 
-std::string PinFolder::CgroupPath(absl::string_view hook) const {
-  return Path(absl::StrCat(kLinks, "/cgroup-", hook));
+std::string PinFolder::ReplyPath(absl::string_view hook) const {
+  return Path(absl::StrCat(kLinks, "/reply-", hook));
 }
 
-absl::Status PinFolder::ForgetCgroup(absl::string_view hook) const {
-  return RemoveEntry(CgroupPath(hook), absl::StrCat(name_, "/", kLinks, "/cgroup-", hook));
+absl::Status PinFolder::ForgetReply(absl::string_view hook) const {
+  return RemoveEntry(ReplyPath(hook), absl::StrCat(name_, "/", kLinks, "/reply-", hook));
 }
 
 absl::Status PinFolder::Destroy() const {

@@ -60,9 +60,9 @@ class PinFolder {
   // Removes an entry; a pinned link that nobody else holds is detached by that. OK when absent.
   absl::Status Forget(IfIndex link, NicPin pin) const;
 
-  // The pin of a link on a cgroup: links/cgroup-HOOK.
-  [[nodiscard]] std::string CgroupPath(absl::string_view hook) const;
-  absl::Status ForgetCgroup(absl::string_view hook) const;
+  // The pin of a link of reply source: links/reply-HOOK.
+  [[nodiscard]] std::string ReplyPath(absl::string_view hook) const;
+  absl::Status ForgetReply(absl::string_view hook) const;
 
   // Removes all map pins and the folder. Call it when links/ is empty.
   absl::Status Destroy() const;

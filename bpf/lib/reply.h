@@ -8,7 +8,6 @@
 #include "bpf/lib/maps.h"
 
 #include <linux/in6.h>
-#include <linux/udp.h>
 
 extern const volatile __u64 sh_netns_cookie;
 
@@ -48,50 +47,27 @@ static __always_inline bool is_wildcard(const struct bpf_sock *sk)
 	return !(sk->src_ip6[0] | sk->src_ip6[1] | sk->src_ip6[2] | sk->src_ip6[3]);
 }
 
-/* A UDP socket without an address, connected to nobody: it has to choose one for every answer. */
-static __always_inline bool wants_note(struct bpf_sock *sk)
-{
-	if (!sk)
-		return false;
-	sk = bpf_sk_fullsock(sk);
-	return sk && sk->protocol == IPPROTO_UDP && !sk->dst_port && is_wildcard(sk);
-}
-
-static __always_inline bool read_ports(struct __sk_buff *skb, __u32 offset,
-				       struct sh_reply_key *key)
-{
-	struct udphdr udp;
-
-	if (bpf_skb_load_bytes(skb, offset, &udp, sizeof(udp)))
-		return false;
-	key->peer_port = udp.source;
-	key->local_port = bpf_ntohs(udp.dest);
-	return true;
-}
-
-/* The peer, both ports, and the address that was asked. UDP is next behind the IPv6 header only. */
-static __always_inline bool read_asked(struct __sk_buff *skb, struct sh_reply_key *key,
+/* The peer, both ports, and the address that was asked. */
+static __always_inline void read_asked(const struct bpf_sk_lookup *ctx, struct sh_reply_key *key,
 				       struct sh_ip *asked)
 {
-	if (skb->protocol == bpf_htons(ETH_P_IP)) {
-		struct iphdr ip;
-
-		if (bpf_skb_load_bytes(skb, 0, &ip, sizeof(ip)) || ip.protocol != IPPROTO_UDP)
-			return false;
-		map_ipv4(&key->peer, ip.saddr);
-		map_ipv4(asked, ip.daddr);
-		return read_ports(skb, ip.ihl * 4, key);
+	key->peer_port = ctx->remote_port;
+	key->local_port = ctx->local_port;
+	if (ctx->family == AF_INET) {
+		map_ipv4(&key->peer, READ_ONCE(ctx->remote_ip4));
+		map_ipv4(asked, READ_ONCE(ctx->local_ip4));
+		/* The compiler must not join both ways: fields are read at fixed places only. */
+		asm volatile("" : : : "memory");
+		return;
 	}
-	if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
-		struct ipv6hdr ip6;
-
-		if (bpf_skb_load_bytes(skb, 0, &ip6, sizeof(ip6)) || ip6.nexthdr != IPPROTO_UDP)
-			return false;
-		__builtin_memcpy(&key->peer, &ip6.saddr, sizeof(key->peer));
-		__builtin_memcpy(asked, &ip6.daddr, sizeof(*asked));
-		return read_ports(skb, sizeof(ip6), key);
-	}
-	return false;
+	key->peer.words[0] = ctx->remote_ip6[0];
+	key->peer.words[1] = ctx->remote_ip6[1];
+	key->peer.words[2] = ctx->remote_ip6[2];
+	key->peer.words[3] = ctx->remote_ip6[3];
+	asked->words[0] = ctx->local_ip6[0];
+	asked->words[1] = ctx->local_ip6[1];
+	asked->words[2] = ctx->local_ip6[2];
+	asked->words[3] = ctx->local_ip6[3];
 }
 
 static __always_inline bool same_ip(const struct sh_ip *a, const struct sh_ip *b)
