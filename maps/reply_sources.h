@@ -11,7 +11,7 @@
 
 #include "maps/types.h"
 
-/* A peer that asked is remembered until so many others have asked since. */
+/* Two entries for each peer and port that asked. The kernel drops the oldest, roughly. */
 #define SH_REPLY_SOURCES_MAX 32768
 #define SH_REPLY_EXCEPT_MAX  1024
 

@@ -20,7 +20,7 @@ namespace {
 
 struct Counter {
   absl::btree_set<IpAddress> addresses;
-  uint64_t sessions = 0;
+  absl::btree_map<IpAddress, uint64_t> sessions;
 };
 
 // Where the answers of a connection go.
@@ -55,18 +55,20 @@ int CountOne(const nlmsghdr* message, void* data) {
   ForEachAttribute(AttributeBytes(*message, sizeof(nfgenmsg)), read);
   if ((status & IPS_SRC_NAT) != 0 && destination.has_value() &&
       counter->addresses.contains(*destination)) {
-    ++counter->sessions;
+    ++counter->sessions[*destination];
   }
   return MNL_CB_OK;
 }
 
 }  // namespace
 
-absl::StatusOr<uint64_t> CountMasqueraded(absl::Span<const IpAddress> addresses) {
+absl::StatusOr<absl::btree_map<IpAddress, uint64_t>> CountMasqueraded(
+    absl::Span<const IpAddress> addresses) {
+  Counter counter{.addresses = {addresses.begin(), addresses.end()}, .sessions = {}};
   const std::unique_ptr<mnl_socket, int (*)(mnl_socket*)> socket(
       mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC), mnl_socket_close);
   if (socket == nullptr && errno == EPROTONOSUPPORT) {
-    return 0;
+    return counter.sessions;
   }
   if (socket == nullptr || mnl_socket_bind(socket.get(), 0, MNL_SOCKET_AUTOPID) < 0) {
     return ErrnoError(errno, "open a netfilter socket");
@@ -82,7 +84,6 @@ absl::StatusOr<uint64_t> CountMasqueraded(absl::Span<const IpAddress> addresses)
   if (mnl_socket_sendto(socket.get(), request, request->nlmsg_len) < 0) {
     return ErrnoError(errno, "ask for tracked connections");
   }
-  Counter counter{.addresses = {addresses.begin(), addresses.end()}};
   while (true) {
     const ssize_t size = mnl_socket_recvfrom(socket.get(), buffer.data(), buffer.size());
     if (size < 0) {
@@ -91,7 +92,7 @@ absl::StatusOr<uint64_t> CountMasqueraded(absl::Span<const IpAddress> addresses)
     const int next = mnl_cb_run(buffer.data(), static_cast<size_t>(size), 1,
                                 mnl_socket_get_portid(socket.get()), CountOne, &counter);
     if (next < 0 && (errno == EINVAL || errno == EOPNOTSUPP || errno == ENOENT)) {
-      return 0;  // the kernel tracks nothing
+      return counter.sessions;  // the kernel tracks nothing
     }
     if (next < 0) {
       return ErrnoError(errno, "read tracked connections");

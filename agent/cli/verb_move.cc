@@ -22,9 +22,8 @@ std::string Price(const MoveReport& report) {
                     report.sessions_ended == 1 ? "" : "s");
   }
   if (report.expires_in != 0) {
-    absl::StrAppend(&price, "; its lease ends in ", report.expires_in, " s: the DHCP client on ",
-                    Printable(report.from), " cannot prolong it, let one run on ",
-                    Printable(report.to));
+    absl::StrAppend(&price, "; it expires in ", report.expires_in, " s: what prolongs it (DHCP, ",
+                    "router advertisements) is heard on ", Printable(report.from), " only");
   }
   return price;
 }

@@ -27,10 +27,9 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const LoadedConfig& loaded
   RETURN_IF_ERROR(engine->OpenDatapath());
   engine->AdoptPaths();
   engine->Reconcile();
-  if (!engine->datapath_->adopted()) {
+  if (!engine->datapath_->adopted() && engine->datapath_->replaced().empty()) {
     engine->AnnounceOwners();
   }
-  engine->SetReplySource();
   return engine;
 }
 
@@ -201,18 +200,27 @@ void Engine::ForgetLink(IfIndex link) {
 
 absl::Status Engine::OnBpfEvents() {
   bool flipped = false;
+  std::vector<sh_event> under_our_mac;
   RETURN_IF_ERROR(datapath_->ConsumeEvents([&](const sh_event& event) {
     if (event.type == SH_EVENT_FLIP) {
       flipped = true;
     } else if (event.type == SH_EVENT_CONFLICT && !IsOwnMac(event.mac)) {
       OnConflict(event);
     } else if (event.type == SH_EVENT_MAC_CONFLICT) {
-      OnMacConflict(event);
+      under_our_mac.push_back(event);
     }
   }));
   // The paths and the carriers as they are now; the event may be an old one.
   if (flipped) {
     OnPoll();
+  }
+  // After that: what was on its way during the flip is no conflict, nor what a NIC says that has
+  // just come back.
+  if (!under_our_mac.empty()) {
+    RETURN_IF_ERROR(OnKernelEvents());
+  }
+  for (const sh_event& event : under_our_mac) {
+    OnMacConflict(event);
   }
   return absl::OkStatus();
 }
@@ -284,7 +292,8 @@ void Engine::OnDue() {
     Resynchronise();
   }
   if (now >= refresh_) {
-    applied_sysctls_.reset();  // somebody may have turned a knob
+    applied_sysctls_.reset();    // somebody may have turned a knob
+    check_reply_source_ = true;  // or made the cgroup anew
   }
   PlaceWires();
   Reconcile();
@@ -320,20 +329,25 @@ absl::Status Engine::Reload(const LoadedConfig& loaded) {
   if (fits.ok()) {
     config_ = config;
     attachments_.clear();  // xdp may have changed: each NIC is attached anew, in place
+    check_reply_source_ = true;
   }
   PlaceWires();
   Reconcile();
-  SetReplySource();
   return fits;
 }
 
 void Engine::SetReplySource() {
+  if (!check_reply_source_) {
+    return;
+  }
   const std::string topic = "answer from the address that was asked";
   if (const absl::Status status =
           datapath_->SetReplySource(config_.cgroup, config_.reply_source_except);
       !status.ok()) {
     Problem(topic, status);
+    TryAgainLater();
   } else {
+    check_reply_source_ = false;
     ClearProblem(topic);
   }
 }

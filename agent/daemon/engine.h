@@ -132,7 +132,8 @@ class Engine {
   struct Conflict {
     absl::Time last = absl::InfinitePast();
     absl::Time defended = absl::InfinitePast();
-    std::string text;  // who, and the mend
+    IfIndex gone = IfIndex::kNone;  // the removed NIC whose MAC it was
+    std::string text;               // who, and the mend
   };
   struct NicHistory {
     NicState state = NicState::kMissing;
@@ -238,9 +239,10 @@ class Engine {
   absl::btree_map<std::pair<HomeIndex, IpAddress>, Conflict> conflicts_;
   RemovalLimit removals_;
   std::vector<WireMove> moves_;  // in force, not told yet
-  bool resync_ = false;          // facts_ may be wrong: read everything again
-  bool try_again_ = false;       // something failed in this turn
-  absl::Duration retry_delay_;   // grows while it fails
+  bool check_reply_source_ = true;
+  bool resync_ = false;         // facts_ may be wrong: read everything again
+  bool try_again_ = false;      // something failed in this turn
+  absl::Duration retry_delay_;  // grows while it fails
   absl::Time retry_ = absl::InfiniteFuture();
   absl::Time save_ = absl::InfiniteFuture();  // the inventory
   absl::Time refresh_ = absl::InfiniteFuture();

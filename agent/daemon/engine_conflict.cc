@@ -50,18 +50,24 @@ void Engine::OnConflict(const sh_event& event) {
 // BPF reports at most one a second for each home.
 void Engine::OnMacConflict(const sh_event& event) {
   const HomeIndex home{event.home};
+  const auto known = applied_.homes.find(home);
   const auto placed = memory_.find(home);
+  if (known == applied_.homes.end() ||
+      !std::equal(std::begin(event.mac.bytes), std::end(event.mac.bytes),
+                  known->second.mac.bytes.begin())) {
+    return;  // an old event: the slot is another NIC's by now
+  }
   if (placed != memory_.end() && placed->second.since + kOnTheWay > MonotonicNow()) {
     return;
   }
-  const bool again = conflicts_.contains({home, IpAddress()});
-  NoteConflict(event);
-  const auto known = applied_.homes.find(home);
-  if (again && known != applied_.homes.end() && known->second.alias) {
-    // The NIC that was gone is at work again, in another machine or a guest.
-    ForgetMac(known->second.link);
+  Conflict& conflict = NoteConflict(event);
+  const IfIndex gone = known->second.alias ? known->second.link : IfIndex::kNone;
+  if (gone != IfIndex::kNone && conflict.gone == gone) {
+    // Told twice: the NIC that was gone is at work again, in another machine or a guest.
+    ForgetMac(gone);
     Reconcile();
   }
+  conflict.gone = gone;
 }
 
 Engine::Conflict& Engine::NoteConflict(const sh_event& event) {
@@ -77,8 +83,8 @@ Engine::Conflict& Engine::NoteConflict(const sh_event& event) {
       of_mac ? absl::StrCat("MAC conflict: frames under ", mac.ToString(), ", the MAC of ",
                             HomeName(HomeIndex{event.home}), ", come in on ",
                             NameOf(IfIndex{event.ifindex}),
-                            ", which sends under it: another NIC or host has the same MAC, or the ",
-                            "switch has a loop; give one of them another MAC")
+                            ", which carries its frames: another NIC or host has the same MAC, or ",
+                            "the switch has a loop; give one of them another MAC")
              : absl::StrCat("address conflict: ", mac.ToString(), " claims ",
                             IpAddress::FromBytes16(event.ip.bytes).ToString(),
                             ", which is ours; find that host and give it another address");

@@ -38,6 +38,7 @@ void Engine::Reconcile() {
   AnnounceRelocations();
   AttachNics();
   ApplyKernelState();
+  SetReplySource();
   NoteStates();
   if (try_again_) {
     retry_delay_ = std::clamp(2 * retry_delay_, kFirstRetry, kLongestRetry);

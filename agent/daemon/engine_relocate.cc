@@ -127,6 +127,23 @@ void Engine::AnnounceRelocations() {
 // The new homes are at work, and the old ones have the addresses still: the last moment to count
 // what ends with them. (A NIC that went took its sessions along; for an order Move() counted.)
 void Engine::TellRelocations() {
+  const auto is_planned = [](const Relocation& relocation) {
+    return relocation.cause == "carrier" || relocation.cause == "failback";
+  };
+  std::vector<IpAddress> planned;
+  for (const Relocation& relocation : decision_.relocations) {
+    if (is_planned(relocation)) {
+      planned.insert(planned.end(), relocation.addresses.begin(), relocation.addresses.end());
+    }
+  }
+  absl::btree_map<IpAddress, uint64_t> sessions;
+  if (!planned.empty()) {
+    if (auto counted = CountMasqueraded(planned); counted.ok()) {
+      sessions = *std::move(counted);
+    } else {
+      observer_.on_problem(Message(counted.status()));
+    }
+  }
   for (const Relocation& relocation : decision_.relocations) {
     AddressesMoved told{.from = relocation.from,
                         .to = relocation.to,
@@ -135,12 +152,9 @@ void Engine::TellRelocations() {
     if (const auto member = MemberNamed(relocation.to); member.ok()) {
       told.group = (*member)->group->name;
     }
-    if (relocation.cause == "carrier" || relocation.cause == "failback") {
-      const auto sessions = CountMasqueraded(relocation.addresses);
-      told.sessions_ended = sessions.value_or(0);
-      if (!sessions.ok()) {
-        observer_.on_problem(Message(sessions.status()));
-      }
+    for (const IpAddress& ip : relocation.addresses) {
+      const auto count = sessions.find(ip);
+      told.sessions_ended += count == sessions.end() ? 0 : count->second;
     }
     observer_.on_addresses_moved(told);
   }
@@ -273,7 +287,9 @@ absl::StatusOr<MoveReport> Engine::Move(const IpAddress& address, const std::str
     }
     const auto sessions = CountMasqueraded({address});
     if (sessions.ok()) {
-      report.sessions_ended = *sessions;
+      for (const auto& [ip, count] : *sessions) {
+        report.sessions_ended += count;
+      }
     } else {
       observer_.on_problem(Message(sessions.status()));
     }

@@ -36,13 +36,17 @@ const char* Show(TcDirection direction) {
   return direction == TcDirection::kIngress ? "tc ingress" : "tc egress";
 }
 
-bool IsOurs(const TcFilter& filter, absl::Span<const uint32_t> homes_map_ids) {
+// Not to know is an error: a filter of ours that is taken for a stranger's stays for ever.
+absl::StatusOr<bool> IsOurs(const TcFilter& filter, absl::Span<const uint32_t> homes_map_ids) {
   if (filter.program_id == 0) {
     return false;
   }
   const absl::StatusOr<ProgramInfo> program = DescribeProgram(filter.program_id);
-  return program.ok() &&
-         std::find_first_of(program->map_ids.begin(), program->map_ids.end(), homes_map_ids.begin(),
+  if (absl::IsNotFound(program.status())) {
+    return false;
+  }
+  RETURN_IF_ERROR(Annotate(program.status(), "tell our tc filters from others' (CAP_SYS_ADMIN)"));
+  return std::find_first_of(program->map_ids.begin(), program->map_ids.end(), homes_map_ids.begin(),
                             homes_map_ids.end()) != program->map_ids.end();
 }
 
@@ -64,10 +68,15 @@ uint32_t FirstPriority(const std::vector<TcFilter>& filters) {
 absl::Status AttachOne(IfIndex link, const std::string& name, TcDirection direction, int program_fd,
                        absl::Span<const uint32_t> homes_map_ids) {
   ASSIGN_OR_RETURN(const std::vector<TcFilter> filters, ListFilters(link, direction));
-  const auto old = std::find_if(filters.begin(), filters.end(), [&](const TcFilter& filter) {
-    return IsOurs(filter, homes_map_ids);
-  });
-  const bool replace = old != filters.end();
+  const TcFilter* old = nullptr;
+  for (const TcFilter& filter : filters) {
+    ASSIGN_OR_RETURN(const bool ours, IsOurs(filter, homes_map_ids));
+    if (ours) {
+      old = &filter;
+      break;
+    }
+  }
+  const bool replace = old != nullptr;
   const bpf_tc_hook hook = HookOf(link, PointOf(direction));
   bpf_tc_opts options{};
   options.sz = sizeof(options);
@@ -109,7 +118,8 @@ absl::Status DetachOne(IfIndex link, TcDirection direction,
                        absl::Span<const uint32_t> homes_map_ids, size_t* others) {
   ASSIGN_OR_RETURN(const std::vector<TcFilter> filters, ListFilters(link, direction));
   for (const TcFilter& filter : filters) {
-    if (!IsOurs(filter, homes_map_ids)) {
+    ASSIGN_OR_RETURN(const bool ours, IsOurs(filter, homes_map_ids));
+    if (!ours) {
       ++*others;
       continue;
     }
@@ -164,7 +174,7 @@ absl::StatusOr<std::vector<std::string>> ClsactStrangers(IfIndex link,
   for (const TcDirection direction : {TcDirection::kIngress, TcDirection::kEgress}) {
     ASSIGN_OR_RETURN(const std::vector<TcFilter> filters, ListFilters(link, direction));
     for (const TcFilter& filter : filters) {
-      if (IsOurs(filter, homes_map_ids)) {
+      if (IsOurs(filter, homes_map_ids).value_or(false)) {
         continue;
       }
       const std::string what =

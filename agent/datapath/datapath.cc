@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "agent/base/status.h"
 #include "agent/datapath/address_keys.h"
@@ -38,7 +39,10 @@ absl::StatusOr<TcKind> Choose(TcMode mode) {
 // By these filters of ours are known.
 std::vector<uint32_t> HomesMapIds(const PinFolder& folder) {
   std::vector<uint32_t> ids;
-  for (const char* name : {"sh_homes", kHomesBefore}) {
+  for (const std::string& name : folder.Maps()) {
+    if (!absl::StartsWith(name, "sh_homes")) {
+      continue;
+    }
     const UniqueFd map(bpf_obj_get(folder.MapPath(name).c_str()));
     if (const absl::StatusOr<uint32_t> id = MapId(map.get()); map.valid() && id.ok()) {
       ids.push_back(*id);
@@ -67,7 +71,7 @@ Datapath::Datapath(PinFolder folder, LoadedObject object, StateMaps maps,
       events_(std::move(events)),
       tc_kind_(tc_kind),
       homes_map_ids_(HomesMapIds(folder_)) {
-  if (!object_.replaced().empty()) {
+  if (folder_.HasMapsBefore()) {
     const std::vector<IfIndex> attached = folder_.Nics();
     outdated_.insert(attached.begin(), attached.end());
   }
@@ -163,10 +167,11 @@ absl::Status Datapath::SetReplySource(const std::string& cgroup,
 }
 
 absl::Status Datapath::DetachAll() {
-  RETURN_IF_ERROR(DetachReplySource(folder_));
+  absl::Status status = DetachReplySource(folder_);
   for (const IfIndex link : AttachedNics()) {
-    RETURN_IF_ERROR(DetachNic(link));
+    status.Update(DetachNic(link));
   }
+  RETURN_IF_ERROR(status);
   return folder_.Destroy();
 }
 
@@ -242,13 +247,14 @@ absl::Status DetachPinned(const std::string& pin_dir) {
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(folder.status());
-  RETURN_IF_ERROR(DetachReplySource(*folder));
+  absl::Status status = DetachReplySource(*folder);
   const std::vector<uint32_t> homes_map_ids = HomesMapIds(*folder);
   for (const IfIndex link : folder->Nics()) {
-    RETURN_IF_ERROR(RemoveFromHook(*folder, link, NicPin::kGuard));
-    RETURN_IF_ERROR(DetachTcx(*folder, link));
-    RETURN_IF_ERROR(DetachClsact(*folder, link, homes_map_ids));
+    status.Update(RemoveFromHook(*folder, link, NicPin::kGuard));
+    status.Update(DetachTcx(*folder, link));
+    status.Update(DetachClsact(*folder, link, homes_map_ids));
   }
+  RETURN_IF_ERROR(status);
   return folder->Destroy();
 }
 

@@ -19,6 +19,7 @@
 #include "agent/datapath/carrier_read.h"
 #include "agent/datapath/home_slots.h"
 #include "agent/datapath/libbpf_log.h"
+#include "agent/datapath/program_info.h"
 #include "agent/datapath/skeleton.h"
 
 namespace stronghost {
@@ -153,7 +154,8 @@ absl::Status LoadedObject::LoadIntoKernel(const PinFolder& folder) {
 // made anew by the next start.
 absl::Status LoadedObject::PinNew(const PinFolder& folder) const {
   if (!replaced_.empty()) {
-    RETURN_IF_ERROR(folder.SetMapsAside());
+    const UniqueFd homes(bpf_obj_get(folder.MapPath("sh_homes").c_str()));
+    RETURN_IF_ERROR(folder.SetMapsAside(MapId(homes.get()).value_or(0)));
   }
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton_->obj) {

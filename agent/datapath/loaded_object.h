@@ -31,7 +31,8 @@ class LoadedObject {
   // Maps pinned in the folder are taken over with their contents if type, sizes, flags and
   // SH_LAYOUT_VERSION of all agree. Else new ones take their place (replaced()), empty: programs in
   // force keep the old ones until they are replaced themselves. Maps without a pin are made and
-  // pinned. Errors name the step and carry the end of the verifier's log; nothing is changed then.
+  // pinned. Errors name the step and carry the end of the verifier's log; nothing is changed then,
+  // unless it is pinning that failed: the next Load() makes what is absent.
   static absl::StatusOr<LoadedObject> Load(const PinFolder& folder);
 
   LoadedObject(LoadedObject&&) noexcept = default;

@@ -135,20 +135,32 @@ std::vector<std::string> PinFolder::Maps() const {
 }
 
 // sh_homes last: it says which layout the others have.
-absl::Status PinFolder::SetMapsAside() const {
+absl::Status PinFolder::SetMapsAside(uint32_t homes_id) const {
   for (const std::string& map : Maps()) {
-    if (map != "sh_homes" && map != kHomesBefore) {
+    if (map != "sh_homes" && !absl::StartsWith(map, kHomesBefore)) {
       RETURN_IF_ERROR(RemoveEntry(MapPath(map), absl::StrCat(name_, "/", map)));
     }
   }
-  if (rename(MapPath("sh_homes").c_str(), MapPath(kHomesBefore).c_str()) != 0 && errno != ENOENT) {
+  const std::string before = MapPath(absl::StrCat(kHomesBefore, homes_id));
+  if (rename(MapPath("sh_homes").c_str(), before.c_str()) != 0 && errno != ENOENT) {
     return ErrnoError(errno, absl::StrCat("set ", name_, "/sh_homes aside"));
   }
   return absl::OkStatus();
 }
 
+bool PinFolder::HasMapsBefore() const {
+  const std::vector<std::string> maps = Maps();
+  return std::any_of(maps.begin(), maps.end(),
+                     [](const std::string& map) { return absl::StartsWith(map, kHomesBefore); });
+}
+
 absl::Status PinFolder::ForgetMapsBefore() const {
-  return RemoveEntry(MapPath(kHomesBefore), absl::StrCat(name_, "/", kHomesBefore));
+  for (const std::string& map : Maps()) {
+    if (absl::StartsWith(map, kHomesBefore)) {
+      RETURN_IF_ERROR(RemoveEntry(MapPath(map), absl::StrCat(name_, "/", map)));
+    }
+  }
+  return absl::OkStatus();
 }
 
 std::vector<IfIndex> PinFolder::Nics() const {

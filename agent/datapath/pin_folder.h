@@ -23,8 +23,8 @@ enum class NicPin {
   kQdisc,    // and we made that qdisc
 };
 
-// sh_homes of another layout, while programs that use it may be in force.
-inline constexpr char kHomesBefore[] = "sh_homes_before";
+// sh_homes of other layouts, while programs that use them may be in force: this and the map's id.
+inline constexpr char kHomesBefore[] = "sh_homes_before_";
 
 // An open, locked pin folder. Only one process has it at a time; the lock ends with the process.
 // Move-only.
@@ -44,9 +44,10 @@ class PinFolder {
   [[nodiscard]] std::string MapPath(absl::string_view map) const;
   [[nodiscard]] std::string NicPath(IfIndex link, NicPin pin) const;
 
-  // Makes room for maps of another layout. sh_homes stays as kHomesBefore until
+  // Makes room for maps of another layout. sh_homes, whose id is given, stays as kHomesBefore until
   // ForgetMapsBefore(). After a death in between it can be called again.
-  absl::Status SetMapsAside() const;
+  absl::Status SetMapsAside(uint32_t homes_id) const;
+  [[nodiscard]] bool HasMapsBefore() const;
   absl::Status ForgetMapsBefore() const;
 
   // Names of the pinned maps (sh_*).

@@ -101,11 +101,8 @@ absl::Status Place(const PinFolder& folder, const ReplyHook& hook, int program_f
   return absl::OkStatus();
 }
 
-absl::Status PlaceAll(const PinFolder& folder, const std::string& cgroup,
+absl::Status PlaceAll(const PinFolder& folder, const Target& here, const Target& group,
                       const ReplyPrograms& programs) {
-  ASSIGN_OR_RETURN(const Target here,
-                   OpenTarget("/proc/thread-self/ns/net", "the network namespace"));
-  ASSIGN_OR_RETURN(const Target group, OpenTarget(cgroup, absl::StrCat("the cgroup ", cgroup)));
   for (const ReplyHook& hook : kHooks) {
     RETURN_IF_ERROR(
         Place(folder, hook, programs.*hook.program_fd, hook.type == BPF_SK_LOOKUP ? here : group));
@@ -121,7 +118,7 @@ absl::StatusOr<std::string> CgroupRoot() {
   for (std::string line; std::getline(lines, line);) {
     const std::vector<std::string> words = absl::StrSplit(line, ' ');
     const auto dash = std::find(words.begin(), words.end(), "-");
-    if (words.size() > 4 && words.end() - dash > 1 && *(dash + 1) == "cgroup2") {
+    if (words.size() > 4 && words[3] == "/" && words.end() - dash > 1 && *(dash + 1) == "cgroup2") {
       return words[4];
     }
   }
@@ -132,7 +129,10 @@ absl::StatusOr<std::string> CgroupRoot() {
 
 absl::Status AttachReplySource(const PinFolder& folder, const std::string& cgroup,
                                const ReplyPrograms& programs) {
-  absl::Status status = PlaceAll(folder, cgroup, programs);
+  ASSIGN_OR_RETURN(const Target here,
+                   OpenTarget("/proc/thread-self/ns/net", "the network namespace"));
+  ASSIGN_OR_RETURN(const Target group, OpenTarget(cgroup, absl::StrCat("the cgroup ", cgroup)));
+  absl::Status status = PlaceAll(folder, here, group, programs);
   if (!status.ok()) {
     static_cast<void>(DetachReplySource(folder));  // ignoring: the first error is the one to tell
   }

@@ -25,7 +25,8 @@ struct ReplyPrograms {
 absl::StatusOr<std::string> CgroupRoot();
 
 // Attaches them, or replaces in place what an earlier run left there; what it left on another group
-// is taken off. Other programs there run as well. On error nothing of ours is attached.
+// is taken off. Other programs there run as well. A group that cannot be opened changes nothing;
+// after any other error nothing of ours is attached.
 absl::Status AttachReplySource(const PinFolder& folder, const std::string& cgroup,
                                const ReplyPrograms& programs);
 

@@ -20,12 +20,11 @@ absl::StatusOr<NeighborWatch> NeighborWatch::Open(NetlinkSocket* socket) {
   ASSIGN_OR_RETURN(NetlinkPort port,
                    OpenNetlink({.receive_buffer = kReceiveBuffer, .groups = {RTNLGRP_NEIGH}}));
   NeighborWatch watch(std::move(port), socket);
-  RETURN_IF_ERROR(watch.Dump(MonotonicNow()));
+  static_cast<void>(watch.Dump(MonotonicNow()));  // ignoring: Read() tries again, and tells
   return watch;
 }
 
 absl::Status NeighborWatch::Read(absl::Time now) {
-  bool lost = false;
   for (int i = 0; i < kEnoughForOneTurn; ++i) {
     absl::Span<const char> datagram;
     ASSIGN_OR_RETURN(const ReceiveOutcome outcome,
@@ -33,11 +32,11 @@ absl::Status NeighborWatch::Read(absl::Time now) {
     if (outcome == ReceiveOutcome::kNothing) {
       break;
     }
-    lost |= outcome == ReceiveOutcome::kOverrun;
+    lost_ |= outcome == ReceiveOutcome::kOverrun;
     if (outcome != ReceiveOutcome::kDatagram) {
       continue;
     }
-    lost |= !ForEachMessage(datagram, [&](const nlmsghdr& message) {
+    lost_ |= !ForEachMessage(datagram, [&](const nlmsghdr& message) {
       const auto neighbor = ParseNeighbor(message);
       if (neighbor.has_value() && message.nlmsg_type == RTM_NEWNEIGH) {
         memory_.Seen(*neighbor, now);
@@ -46,7 +45,7 @@ absl::Status NeighborWatch::Read(absl::Time now) {
       }
     });
   }
-  return lost ? Dump(now) : absl::OkStatus();
+  return lost_ ? Dump(now) : absl::OkStatus();
 }
 
 absl::Status NeighborWatch::Dump(absl::Time now) {
@@ -59,6 +58,7 @@ absl::Status NeighborWatch::Dump(absl::Time now) {
       const std::vector<NeighborFact> neighbors,
       DumpFacts<NeighborFact>(*socket_, DumpNeighborsRequest(), "list neighbours", parse));
   memory_.Replace(neighbors, now);
+  lost_ = false;
   return absl::OkStatus();
 }
 

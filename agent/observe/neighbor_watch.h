@@ -32,11 +32,12 @@ class NeighborWatch {
   NeighborWatch(NetlinkPort port, NetlinkSocket* socket)
       : port_(std::move(port)), socket_(socket) {}
 
-  absl::Status Dump(absl::Time now);
+  absl::Status Dump(absl::Time now);  // lost_ until it works
 
   NetlinkPort port_;
   NetlinkSocket* socket_;
   NeighborMemory memory_;
+  bool lost_ = true;  // memory_ lacks something
   std::vector<char> buffer_;
 };
 

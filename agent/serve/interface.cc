@@ -140,7 +140,7 @@ method Move(address: string, nic: string) -> (
   to: string,
   # masqueraded ones, that it ended
   sessions_ended: ?int,
-  # seconds until its lease ends; 0: it has none
+  # seconds of its lifetime; 0: it has no end
   expires_in: ?int
 )
 

@@ -125,7 +125,7 @@ struct MoveReport {
   std::string from;  // NIC names; equal: it lived there already
   std::string to;
   uint64_t sessions_ended = 0;  // masqueraded ones
-  uint64_t expires_in = 0;      // seconds until its lease ends; 0: it has none
+  uint64_t expires_in = 0;      // seconds of its lifetime; 0: it has no end
 
   bool operator==(const MoveReport&) const = default;
 };

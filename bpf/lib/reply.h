@@ -121,7 +121,7 @@ static __always_inline const struct sh_ip *reply_source(struct bpf_sock_addr *ct
 	key->local_port = sk->src_port;
 	if (bpf_map_lookup_elem(&sh_reply_except, &key->local_port))
 		return NULL;
-	asked = bpf_map_lookup_elem(&sh_reply_sources, key);
+	asked = key->local_port ? bpf_map_lookup_elem(&sh_reply_sources, key) : NULL;
 	if (!asked) {
 		key->local_port = 0;
 		asked = bpf_map_lookup_elem(&sh_reply_sources, key);

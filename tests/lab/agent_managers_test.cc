@@ -346,7 +346,7 @@ TEST_F(WithManager, DhclientGetsALeaseThroughTheStandIn) {
 // It begins anew, and listens on eth0 before anything else sees the answer.
 TEST_F(WithManager, DhclientAddsAMovedAddressToItsOldNicAndStatusNamesThat) {
   ASSERT_NO_FATAL_FAILURE(BuildManaged("dhclient"));
-  EXPECT_THAT(Order({"move", Address(0, AF_INET).ToString(), "eth1"}), HasSubstr("its lease ends"));
+  EXPECT_THAT(Order({"move", Address(0, AF_INET).ToString(), "eth1"}), HasSubstr("it expires in"));
   Order({"move", Address(0, AF_INET6).ToString(), "eth1"});
   ASSERT_NO_FATAL_FAILURE(AwaitHome("eth1"));
   ASSERT_OK(manager().Start());

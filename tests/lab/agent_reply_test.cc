@@ -1,6 +1,7 @@
 // G4, the asked address answers: unmodified UDP servers on wildcard sockets, by every call that
 // they send with. What an application chose is left alone.
-#include <netinet/udp.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/lab/reply_fixture.h"
 
@@ -161,6 +162,69 @@ TEST_F(ReplySource, WhatAnApplicationChoseIsLeftAlone) {
     EXPECT_EQ(sendto(bound.get(), "!", 1, 0, peer->get(), peer->length), 1) << strerror(errno);
     EXPECT_EQ(AnsweredBy(client), Address(0, family)) << "bind";
   }
+}
+
+// Another socket is the server's own for a moment only; later it is a client's.
+TEST_F(ReplySource, OfAnotherSocketIsRoutingsAgainAfterAMoment) {
+  ASSERT_NO_FATAL_FAILURE(BuildLab());
+  ASSERT_NO_FATAL_FAILURE(StartAgent());
+  for (const int family : {AF_INET, AF_INET6}) {
+    const UniqueFd server = ServerSocket(family, kServerPort);
+    const UniqueFd client = ClientSocket(family);
+    Ask(client, Address(1, family));
+    const auto peer = Receive(server);
+    ASSERT_TRUE(peer.has_value());
+    const auto source = [&] {
+      const UniqueFd other = ServerSocket(family, 0);
+      EXPECT_EQ(connect(other.get(), peer->get(), peer->length), 0) << strerror(errno);
+      SocketAddress local;
+      local.length = sizeof(local.storage);
+      EXPECT_EQ(
+          getsockname(other.get(), reinterpret_cast<sockaddr*>(&local.storage), &local.length), 0);
+      return FromSocketAddress(local.storage).address;
+    };
+    EXPECT_OK(Await(
+        absl::Seconds(10), [&] { return source() == Address(0, family); }, "routing's choice"));
+    EXPECT_EQ(sendto(server.get(), "!", 1, 0, peer->get(), peer->length), 1);
+    EXPECT_EQ(AnsweredBy(client), Address(1, family)) << "the socket that was asked";
+  }
+}
+
+// The kernel would refuse it.
+TEST_F(ReplySource, IsNoAddressThatIsGone) {
+  ASSERT_NO_FATAL_FAILURE(BuildLab());
+  ASSERT_NO_FATAL_FAILURE(StartAgent());
+  const UniqueFd server = ServerSocket(AF_INET, kServerPort);
+  const UniqueFd client = ClientSocket(AF_INET);
+  Ask(client, Address(1, AF_INET));
+  const auto peer = Receive(server);
+  ASSERT_TRUE(peer.has_value());
+  ASSERT_OK(lab().server().IpBatch("addr del 198.51.100.2/24 dev eth1\n"));
+  EXPECT_OK(Await(
+      absl::Seconds(10),
+      [&] {
+        return sendto(server.get(), "!", 1, 0, peer->get(), peer->length) == 1 &&
+               AnsweredBy(client) == Address(0, AF_INET);
+      },
+      "an answer from the other address"));
+}
+
+// As at boot, when the service of the group comes later.
+TEST_F(ReplySource, BeginsWhenItsCgroupComes) {
+  ASSERT_NO_FATAL_FAILURE(BuildLab());
+  const std::string child = cgroup_->path() + "/child";
+  auto started =
+      Agent::Start(lab().server(),
+                   {.groups = GroupToml({"eth0", "eth1"}, GroupKeys("follow")), .cgroup = child});
+  ASSERT_OK(started);
+  agent_.emplace(*std::move(started));
+  EXPECT_THAT(agent().Command({"status"})->output, ::testing::HasSubstr(child));
+  ASSERT_EQ(mkdir(child.c_str(), 0755), 0) << strerror(errno);
+  EXPECT_OK(Await(
+      absl::Seconds(20),
+      [&] { return access((agent().pin_dir() + "/links/reply-sendmsg4").c_str(), F_OK) == 0; },
+      "the programs on the group"));
+  EXPECT_EQ(rmdir(child.c_str()), 0) << strerror(errno);
 }
 
 TEST_F(ReplySource, IsEstablishedToConntrack) {

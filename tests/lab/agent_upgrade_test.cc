@@ -55,8 +55,13 @@ class Upgrade : public AgentLab {
   std::vector<Stream> streams_;
 };
 
+class Service : public Upgrade, public ::testing::WithParamInterface<const char*> {};
+
+INSTANTIATE_TEST_SUITE_P(, Service, ::testing::Values("auto", "clsact"),
+                         [](const auto& tc) { return std::string(tc.param); });
+
 // As `systemctl restart` does it, with the rights that the unit gives and no others.
-TEST_F(Upgrade, ARestartOfTheServiceLosesNoPacket) {
+TEST_P(Service, RestartsWithoutALostPacket) {
   std::string rights;
   std::ifstream unit(SH_SOURCE_DIR "/packaging/stronghostd.service.in");
   for (std::string line; std::getline(unit, line);) {
@@ -68,9 +73,11 @@ TEST_F(Upgrade, ARestartOfTheServiceLosesNoPacket) {
   ASSERT_NE(rights, "");
   const auto cgroup = Cgroup::Create("service");
   ASSERT_OK(cgroup);
-  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));
-  ASSERT_OK(agent().WriteConfig(
-      {.groups = GroupToml({"eth0", "eth1"}, GroupKeys("follow")), .cgroup = cgroup->path()}));
+  const std::string keys = absl::StrCat("tc = \"", GetParam(), "\"\n");
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow"), {}, keys));
+  ASSERT_OK(agent().WriteConfig({.groups = GroupToml({"eth0", "eth1"}, GroupKeys("follow")),
+                                 .agent_keys = keys,
+                                 .cgroup = cgroup->path()}));
   ASSERT_NO_FATAL_FAILURE(StartAll());
   for (int round = 0; round < 3; ++round) {
     const auto exit_status = agent().Stop();

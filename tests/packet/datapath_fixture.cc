@@ -5,9 +5,12 @@
 #include <linux/if_link.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "agent/datapath/program_info.h"
 
@@ -81,6 +84,13 @@ std::string DatapathTest::Pin(const std::string& name) const {
 uint32_t DatapathTest::PinnedMapId(const std::string& name) const {
   const UniqueFd map(bpf_obj_get(Pin(name).c_str()));
   return MapId(map.get()).value_or(0);
+}
+
+bool DatapathTest::HasMapsBefore() const {
+  const auto pins = std::filesystem::directory_iterator(pins_->path());
+  return std::any_of(begin(pins), end(pins), [](const auto& pin) {
+    return absl::StartsWith(pin.path().filename().string(), kHomesBefore);
+  });
 }
 
 void DatapathTest::StampOtherLayout() const {

@@ -52,6 +52,8 @@ class DatapathTest : public testing::Test {
   [[nodiscard]] const std::string& pin_dir() const { return pins_->path(); }
   // The kernel's id of a pinned map.
   [[nodiscard]] uint32_t PinnedMapId(const std::string& name) const;
+  // Whether sh_homes of another layout is pinned still.
+  [[nodiscard]] bool HasMapsBefore() const;
   // Makes the pinned maps those of another version of stronghost.
   void StampOtherLayout() const;
   // A path under the pin folder.

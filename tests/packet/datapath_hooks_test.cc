@@ -83,25 +83,29 @@ TEST_F(DatapathHooksTest, ProgramsOfAnotherLayoutAreReplacedInPlace) {
   EXPECT_EQ(PinnedLink("guard")->link_id, guard->link_id);
   EXPECT_THAT(TcxPrograms(kTcxEgress), Not(ElementsAre(steer->program_id)));
   EXPECT_NE(XdpProgram(XdpKind::kNative), guard->program_id);
-  EXPECT_NE(access(Pin(kHomesBefore).c_str(), F_OK), 0) << "nothing uses it any more";
+  EXPECT_FALSE(HasMapsBefore()) << "nothing uses them any more";
 }
 
 TEST_F(DatapathHooksTest, ClsactOfAnotherLayoutIsKnownAsOursUntilItIsReplaced) {
-  for (const bool died : {false, true}) {  // the run that found the other layout
+  for (const int deaths : {0, 1, 2}) {  // of runs that found another layout, to and fro
     auto datapath = OpenOrDie(TcMode::kClsact);
     Attach(*datapath);
     const std::vector<uint32_t> egress = ClsactPrograms("egress");
     datapath.reset();
     StampOtherLayout();
     datapath = OpenOrDie(TcMode::kClsact);
-    EXPECT_EQ(access(Pin(kHomesBefore).c_str(), F_OK), 0);
-    if (died) {
+    EXPECT_TRUE(HasMapsBefore());
+    for (int death = 0; death < deaths; ++death) {
       datapath.reset();
+      if (death == 1) {
+        StampOtherLayout();
+      }
       datapath = OpenOrDie(TcMode::kClsact);
     }
     EXPECT_THAT(Attach(*datapath).notes, IsEmpty()) << "taken for a stranger's";
     EXPECT_THAT(ClsactPrograms("egress"), SizeIs(1));
     EXPECT_NE(ClsactPrograms("egress"), egress);
+    EXPECT_FALSE(HasMapsBefore());
     EXPECT_TRUE(datapath->DetachAll().ok());
     ExpectNothingOfOurs();
   }

@@ -179,9 +179,10 @@ TEST_F(CliTest, MoveSaysWhereTheAddressLives) {
   EXPECT_EQ(Run({"move", "198.51.100.1", "eth1"}).out,
             "198.51.100.1 lives on eth1 now, not on eth0; that ended 2 masqueraded sessions\n");
   agent_.move = MoveReport{"198.51.100.1", "eth0", "eth1", 0, 600};
-  EXPECT_EQ(Run({"move", "198.51.100.1", "eth1"}).out,
-            "198.51.100.1 lives on eth1 now, not on eth0; its lease ends in 600 s: the DHCP client "
-            "on eth0 cannot prolong it, let one run on eth1\n");
+  EXPECT_EQ(
+      Run({"move", "198.51.100.1", "eth1"}).out,
+      "198.51.100.1 lives on eth1 now, not on eth0; it expires in 600 s: what prolongs it (DHCP, "
+      "router advertisements) is heard on eth0 only\n");
   agent_.move = MoveReport{"198.51.100.1", "eth1", "eth1", 0, 0};
   EXPECT_EQ(Run({"move", "198.51.100.1", "eth1"}).out, "198.51.100.1 lives on eth1, as before\n");
   agent_.move = absl::FailedPreconditionError("eth1 is down; bring it up");
