@@ -3,8 +3,9 @@
  * Every managed address and the home that owns it. Written by the agent, read by all programs.
  *
  * sh_prefixes: LPM trie, struct sh_prefix_key -> struct sh_address.
- * Source prefixes that belong to a home (containers, routed subnets, AnyIP ranges); asked on
- * egress when sh_addresses has no answer. Written by the agent, read by steer.
+ * Prefixes that belong to a home (containers, routed subnets, AnyIP ranges); asked when
+ * sh_addresses has no answer, if slot 0 of sh_homes has SH_GLOBAL_PREFIXES. Written by the agent,
+ * read by all programs.
  */
 #ifndef STRONGHOST_MAPS_ADDRESSES_H
 #define STRONGHOST_MAPS_ADDRESSES_H

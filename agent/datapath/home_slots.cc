@@ -94,6 +94,11 @@ void HomeSlots::StampLayoutVersion() {
   Store(&static_cast<sh_home*>(static_cast<void*>(memory_))->ifindex, SH_LAYOUT_VERSION);
 }
 
+void HomeSlots::SetPrefixesInUse(bool in_use) {
+  Store(&static_cast<sh_home*>(static_cast<void*>(memory_))->flags,
+        in_use ? SH_GLOBAL_PREFIXES : 0);
+}
+
 Path HomeSlots::ReadPath(HomeIndex index) const {
   sh_home* slot = Slot(index);
   return slot == nullptr ? Path{} : Unpack(__atomic_load_n(WordOf(slot), __ATOMIC_ACQUIRE));

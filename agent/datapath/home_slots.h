@@ -34,6 +34,9 @@ class HomeSlots {
   // SH_LAYOUT_VERSION, in slot 0.
   void StampLayoutVersion();
 
+  // SH_GLOBAL_PREFIXES, in slot 0: whether the programs ask sh_prefixes.
+  void SetPrefixesInUse(bool in_use);
+
   // One aligned 64-bit load, compare-and-swap, store. An index out of range reads as no path, and
   // is not written.
   [[nodiscard]] Path ReadPath(HomeIndex index) const;

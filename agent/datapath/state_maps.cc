@@ -161,6 +161,7 @@ absl::StatusOr<std::vector<HomeIndex>> ApplyState(StateMaps* maps, const Datapat
   RETURN_IF_ERROR(PutHomes(maps, to, kept, &raced));
   RETURN_IF_ERROR(PutAdded(maps->addresses, to.addresses, kept.addresses));
   RETURN_IF_ERROR(PutAdded(maps->prefixes, to.prefixes, kept.prefixes));
+  maps->homes.SetPrefixesInUse(!to.prefixes.empty());
   RETURN_IF_ERROR(Remove(maps, to, kept));
   return raced;
 }

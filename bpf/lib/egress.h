@@ -94,18 +94,6 @@ static __always_inline void read_egress(struct __sk_buff *skb, struct egress *ou
 		read_rare(skb, out);
 }
 
-static __always_inline __u32 owner_by_prefix(const struct sh_ip *ip)
-{
-	struct sh_home *globals = home_at(SH_HOME_NONE);
-	struct sh_prefix_key key = {.length = 128, .ip = *ip};
-	struct sh_address *address;
-
-	if (!globals || !(globals->flags & SH_GLOBAL_PREFIXES))
-		return SH_HOME_NONE;
-	address = bpf_map_lookup_elem(&sh_prefixes, &key);
-	return address ? address->home : SH_HOME_NONE;
-}
-
 /* Nobody owns the source by its address: a prefix may, else the frame is of the NIC it is on. */
 static __noinline __u32 home_of_stranger(struct __sk_buff *skb, const struct egress *out)
 {

@@ -87,6 +87,9 @@ static __always_inline void find_home(struct ingress *in, const struct sh_nic *n
 	}
 	__u32 owner = owner_of(&in->target);
 
+	/* Broadcasts of a prefix's own subnet are nobody's. */
+	if (!owner && (in->asks || in->to != TO_GROUP))
+		owner = owner_by_prefix(&in->target.ip);
 	in->owned = owner != SH_HOME_NONE;
 	if (in->owned)
 		in->home = owner;

@@ -26,7 +26,7 @@ SH_MAP_STORAGE struct {
 	__type(value, struct sh_address);
 } sh_addresses SEC(".maps");
 
-/* Source prefixes -> the home that they belong to. */
+/* Prefixes -> the home that they belong to. */
 SH_MAP_STORAGE struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(max_entries, SH_PREFIXES_MAX);
@@ -106,6 +106,19 @@ static __always_inline __u32 owner_of(const struct sh_address_key *key)
 {
 	struct sh_address *address = bpf_map_lookup_elem(&sh_addresses, key);
 
+	return address ? address->home : SH_HOME_NONE;
+}
+
+/* The same for an address that nobody owns by itself: whose longest prefix it lies in. */
+static __always_inline __u32 owner_by_prefix(const struct sh_ip *ip)
+{
+	struct sh_home *globals = home_at(SH_HOME_NONE);
+	struct sh_prefix_key key = {.length = 128, .ip = *ip};
+	struct sh_address *address;
+
+	if (!globals || !(globals->flags & SH_GLOBAL_PREFIXES))
+		return SH_HOME_NONE;
+	address = bpf_map_lookup_elem(&sh_prefixes, &key);
 	return address ? address->home : SH_HOME_NONE;
 }
 

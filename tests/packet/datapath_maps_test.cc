@@ -194,6 +194,25 @@ TEST_F(DatapathMapsTest, HostBitsOfAPrefixDoNotMatter) {
   EXPECT_THAT(State().prefixes, ElementsAre(std::pair(network, HomeIndex{1})));
 }
 
+// So that the programs ask for prefixes where there are some, and only there.
+TEST_F(DatapathMapsTest, SlotZeroSaysWhetherThereArePrefixes) {
+  const auto globals = [this] {
+    const uint32_t key = SH_HOME_NONE;
+    sh_home slot{};
+    EXPECT_EQ(bpf_map_lookup_elem(Map("sh_homes").get(), &key, &slot), 0);
+    EXPECT_EQ(slot.ifindex, uint32_t{SH_LAYOUT_VERSION});
+    return slot.flags;
+  };
+  DatapathState none = SmallState();
+  none.prefixes.clear();
+  Apply(none);
+  EXPECT_EQ(globals(), 0U);
+  Apply(SmallState());
+  EXPECT_EQ(globals(), SH_GLOBAL_PREFIXES);
+  Apply(none);
+  EXPECT_EQ(globals(), 0U);
+}
+
 TEST_F(DatapathMapsTest, PathIsSwappedOnlyFromWhatWasExpected) {
   Apply(SmallState());
   const HomeIndex home{1};
