@@ -30,6 +30,15 @@ struct AddressConfig {
   bool operator==(const AddressConfig&) const = default;
 };
 
+// Addresses that belong to a home without standing on it, as the source of containers, of a routed
+// subnet, or of an AnyIP range (`ip route add local PREFIX dev lo`).
+struct PrefixConfig {
+  IpPrefix prefix;   // a network: no host bits
+  std::string home;  // NIC name, a member of the group
+
+  bool operator==(const PrefixConfig&) const = default;
+};
+
 struct DetectConfig {
   absl::Duration carrier_poll = absl::Milliseconds(2);
   ProbeMode probe = ProbeMode::kOnSuspicion;
@@ -56,6 +65,7 @@ struct GroupConfig {
   bool policy_rules = true;
   DetectConfig detect;
   std::vector<AddressConfig> addresses;
+  std::vector<PrefixConfig> prefixes;
 
   // All members, `nics` first, then those of `standby` that `nics` does not name.
   [[nodiscard]] std::vector<std::string> Members() const;

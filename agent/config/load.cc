@@ -71,6 +71,27 @@ void ReadAddress(const TomlNode& node, const std::string& group_path, const Read
   group->addresses.push_back(std::move(config));
 }
 
+// As ReadAddress().
+void ReadPrefix(const TomlNode& node, const std::string& group_path, const ReadLog& log,
+                GroupConfig* group) {
+  const std::string path = absl::StrCat(group_path, ".prefix[", group->prefixes.size(), "]");
+  PrefixConfig config;
+  std::optional<IpPrefix> prefix;
+  TableReader entry(node, path, "[[group.prefix]]", log);
+  entry.AddressWithLength("prefix", &prefix);
+  entry.Text("home", kNicExample, &config.home);
+  entry.ReportUnknownKeys();
+  if (prefix.has_value()) {
+    config.prefix = *prefix;
+  } else {
+    if (node.Find("prefix") == nullptr) {
+      log.Add(node.position, "the entry has no prefix; add prefix = \"203.0.113.64/28\"");
+    }
+    log.sources->MarkBroken(absl::StrCat(path, ".prefix"));
+  }
+  group->prefixes.push_back(std::move(config));
+}
+
 GroupConfig ReadGroup(const TomlNode& node, const std::string& path, const ReadLog& log) {
   GroupConfig config;
   TableReader group(node, path, "[[group]]", log);
@@ -91,6 +112,9 @@ GroupConfig ReadGroup(const TomlNode& node, const std::string& path, const ReadL
   }
   for (const TomlNode* address : group.Tables("address")) {
     ReadAddress(*address, path, log, &config);
+  }
+  for (const TomlNode* prefix : group.Tables("prefix")) {
+    ReadPrefix(*prefix, path, log, &config);
   }
   group.ReportUnknownKeys();
   return config;

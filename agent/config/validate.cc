@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/base/status.h"
 #include "agent/config/validate_addresses.h"
+#include "agent/config/validate_prefixes.h"
 #include "agent/config/values.h"
 #include "maps/reply_sources.h"
 #include "maps/types.h"
@@ -203,6 +204,7 @@ std::vector<ConfigProblem> ValidateConfig(const Config& config, const SourceMap&
   std::vector<ConfigProblem> problems;
   GroupChecks(config, sources, &problems).Run();
   ValidateAddresses(config, sources, &problems);
+  ValidatePrefixes(config, sources, &problems);
   return problems;
 }
 

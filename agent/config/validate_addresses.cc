@@ -98,18 +98,9 @@ class AddressChecks {
 
   void CheckHome(const std::string& path, const GroupConfig& group, const AddressConfig& address) {
     const std::string home_path = absl::StrCat(path, ".home");
-    if (sources_.IsBroken(home_path)) {
-      return;
-    }
-    if (address.home.empty()) {
-      Add(home_path, "the address has no home; add home = \"eth0\", a member of the group");
-      return;
-    }
-    const std::vector<std::string> members = group.Members();
-    if (!members.empty() &&
-        std::find(members.begin(), members.end(), address.home) == members.end()) {
-      Add(home_path, "home '", address.home, "' is no member of group '", group.name,
-          "'; write one of ", absl::StrJoin(members, ", "), ", or add it to nics");
+    if (const std::string fault = HomeFault(group, "address", address.home);
+        !fault.empty() && !sources_.IsBroken(home_path)) {
+      Add(home_path, fault);
     }
   }
 
@@ -221,6 +212,18 @@ class AddressChecks {
 };
 
 }  // namespace
+
+std::string HomeFault(const GroupConfig& group, absl::string_view what, const std::string& home) {
+  if (home.empty()) {
+    return absl::StrCat("the ", what, " has no home; add home = \"eth0\", a member of the group");
+  }
+  const std::vector<std::string> members = group.Members();
+  if (members.empty() || std::find(members.begin(), members.end(), home) != members.end()) {
+    return "";
+  }
+  return absl::StrCat("home '", home, "' is no member of group '", group.name, "'; write one of ",
+                      absl::StrJoin(members, ", "), ", or add it to nics");
+}
 
 void ValidateAddresses(const Config& config, const SourceMap& sources,
                        std::vector<ConfigProblem>* problems) {

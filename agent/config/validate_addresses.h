@@ -1,8 +1,10 @@
 // The part of ValidateConfig() that looks at addresses, gateways and probe targets.
 #pragma once
 
+#include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "agent/config/config.h"
 #include "agent/config/source_map.h"
 
@@ -11,5 +13,9 @@ namespace stronghost {
 // Appends what is wrong with them, in all groups together.
 void ValidateAddresses(const Config& config, const SourceMap& sources,
                        std::vector<ConfigProblem>* problems);
+
+// What is wrong with the home of an entry of `group`, and the mend; "" if nothing is. `what` the
+// entry is: "address".
+std::string HomeFault(const GroupConfig& group, absl::string_view what, const std::string& home);
 
 }  // namespace stronghost

@@ -75,7 +75,9 @@ TEST(ConfigExample, LoadsWithEverySettingThatIsCommentedOut) {
                            "group[0].detect.probe_targets",
                            "group[0].address[0].ip",
                            "group[0].address[0].home",
-                           "group[0].address[0].gateway"}) {
+                           "group[0].address[0].gateway",
+                           "group[0].prefix[0].prefix",
+                           "group[0].prefix[0].home"}) {
     // An absent key has the position of the table around it, as "KEY#" has.
     EXPECT_NE(loaded.sources.Find(path), loaded.sources.Find(path + std::string("#"))) << path;
   }
