@@ -23,8 +23,11 @@ constexpr uint32_t kRulePriorityMain = 5300;
 // `from ADDRESS lookup <table of the home, or of the address's gateway>`.
 constexpr uint32_t kRulePriorityHome = 5301;
 
-// Rules cost the kernel a walk per route look-up: past this many addresses of one family in all,
-// the rest has no rules of its own and relies on steering alone.
+// The same for prefixes: behind those of addresses, which may lie in another home's prefix.
+constexpr uint32_t kRulePriorityPrefix = 5302;
+
+// Rules cost the kernel a walk per route look-up: past this many addresses and prefixes of one
+// family in all, the rest has no rules of its own and relies on steering alone.
 constexpr int kRuleAddressLimit = 256;
 
 }  // namespace stronghost

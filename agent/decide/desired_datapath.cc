@@ -111,6 +111,34 @@ bool IsLeaving(const Inventory& inventory, const IpAddress& ip, const std::strin
          (it->second.left.contains(nic) || it->second.origin == nic);
 }
 
+// Prefixes live with the addresses of the NIC that they belong to. One that an operator wants
+// elsewhere says nothing of the others.
+void AddPrefixes(const Config& config, const std::vector<Member>& members,
+                 const Inventory& inventory, DatapathState& state,
+                 std::vector<std::string>& problems) {
+  absl::btree_map<std::string, std::string> away;  // NIC -> where its addresses live meanwhile
+  for (const auto& [ip, residence] : inventory.addresses) {
+    if (residence.relocated() && !residence.ordered) {
+      away.emplace(residence.origin, residence.home);
+    }
+  }
+  for (const GroupConfig& group : config.groups) {
+    for (const PrefixConfig& prefix : group.prefixes) {
+      const auto elsewhere = away.find(prefix.home);
+      const Member* home =
+          FindMember(members, elsewhere == away.end() ? prefix.home : elsewhere->second);
+      if (home == nullptr || home->home == HomeIndex::kNone) {
+        problems.push_back(absl::StrCat(
+            prefix.prefix.ToString(), " has no home: ", prefix.home,
+            " is not there, and no address of it lives elsewhere; bring it back, or give the "
+            "prefix another home"));
+        continue;
+      }
+      state.prefixes[prefix.prefix.Network()] = home->home;
+    }
+  }
+}
+
 }  // namespace
 
 DatapathState DesiredDatapath(const DecideInput& input, const std::vector<Member>& members,
@@ -161,6 +189,7 @@ DatapathState DesiredDatapath(const DecideInput& input, const std::vector<Member
       }
     }
   }
+  AddPrefixes(input.config, members, inventory, state, problems);
   return state;
 }
 

@@ -51,6 +51,8 @@ class KernelBuilder {
     state_.routes.erase(std::unique(state_.routes.begin(), state_.routes.end()),
                         state_.routes.end());
     std::sort(state_.rules.begin(), state_.rules.end());
+    // An address that is a prefix as well has its first rule once.
+    state_.rules.erase(std::unique(state_.rules.begin(), state_.rules.end()), state_.rules.end());
     std::sort(state_.filters.begin(), state_.filters.end());
     state_.filters.erase(std::unique(state_.filters.begin(), state_.filters.end()),
                          state_.filters.end());
@@ -338,39 +340,50 @@ class KernelBuilder {
   }
 
   // Addresses with gateways of their own come first: without rules they would not use them.
+  // Prefixes, which are few and hold many addresses, come next.
   void AddRules() {
     absl::btree_map<int, int> count;
-    for (const bool with_gateway : {true, false}) {
+    const auto add = [this, &count](const IpPrefix& from, uint32_t priority, uint32_t table) {
+      if (++count[from.address.family()] <= kRuleAddressLimit) {
+        AddRulesOf(from, priority, table);
+      }
+    };
+    const auto add_addresses = [this, &add](bool with_gateway) {
       for (const auto& [key, home] : datapath_.addresses) {
-        if (key.address.IsLinkLocal() || !HasRules(home) ||
-            table_of_address_.contains(key.address) != with_gateway) {
-          continue;
-        }
-        if (++count[key.address.family()] <= kRuleAddressLimit) {
-          AddRulesOf(key.address, with_gateway ? table_of_address_.at(key.address) : TableOf(home));
+        if (!key.address.IsLinkLocal() && HasRules(home) &&
+            table_of_address_.contains(key.address) == with_gateway) {
+          add({key.address, key.address.max_length()}, kRulePriorityHome,
+              with_gateway ? table_of_address_.at(key.address) : TableOf(home));
         }
       }
+    };
+    add_addresses(true);
+    for (const auto& [prefix, home] : datapath_.prefixes) {
+      if (HasRules(home)) {
+        add(prefix, kRulePriorityPrefix, TableOf(home));
+      }
     }
+    add_addresses(false);
     for (const auto& [family, n] : count) {
       if (n > kRuleAddressLimit) {
         problems_.push_back(absl::StrCat(
             n - kRuleAddressLimit, " of ", n, family == AF_INET ? " IPv4" : " IPv6",
-            " addresses have no policy rule (the limit is ", kRuleAddressLimit,
+            " addresses and prefixes have no policy rule (the limit is ", kRuleAddressLimit,
             "): they rely on steering alone, so output rules of a firewall see the routed NIC"));
       }
     }
   }
 
-  void AddRulesOf(const IpAddress& address, uint32_t table) {
-    RuleFact main{.family = address.family(),
+  void AddRulesOf(const IpPrefix& from, uint32_t priority, uint32_t table) {
+    RuleFact main{.family = from.address.family(),
                   .priority = kRulePriorityMain,
-                  .from = IpPrefix{address, address.max_length()},
+                  .from = from,
                   .table = RT_TABLE_MAIN,
                   .suppress_prefix_length = 0,
                   .suppress_ifgroup = kLinkGroup,
                   .protocol = kRouteProtocol};
     RuleFact own = main;
-    own.priority = kRulePriorityHome;
+    own.priority = priority;
     own.table = table;
     own.suppress_prefix_length.reset();
     own.suppress_ifgroup.reset();

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/rtnetlink.h>
+#include <sys/socket.h>
 
 #include "agent/base/ids.h"
 #include "tests/unit/decide_world.h"
@@ -95,6 +96,96 @@ TEST(DesiredDatapath, VlanChildrenAreNoticed) {
   world.Decide();
   EXPECT_TRUE(world.datapath.homes.at(world.HomeOf(0)).vlan_children);
   EXPECT_FALSE(world.datapath.homes.at(world.HomeOf(1)).vlan_children);
+}
+
+PrefixConfig Prefix(const std::string& prefix, const std::string& home) {
+  return {.prefix = *IpPrefix::Parse(prefix), .home = home};
+}
+
+TEST(DesiredDatapath, PrefixesBelongToTheirConfiguredHome) {
+  DecideWorld world(2);
+  world.config.groups[0].prefixes = {Prefix("203.0.113.64/28", "n1"),
+                                     Prefix("2001:db8:c::/64", "n0")};
+  world.Decide();
+  EXPECT_EQ(world.datapath.prefixes.size(), 2U);
+  EXPECT_EQ(world.datapath.prefixes.at(*IpPrefix::Parse("203.0.113.64/28")), world.HomeOf(1));
+  EXPECT_EQ(world.datapath.prefixes.at(*IpPrefix::Parse("2001:db8:c::/64")), world.HomeOf(0));
+  EXPECT_THAT(world.decision.problems, IsEmpty());
+  world.config.groups[0].prefixes = {Prefix("203.0.113.64/28", "n0")};
+  world.Decide();
+  EXPECT_EQ(world.datapath.prefixes.size(), 1U);
+  EXPECT_EQ(world.datapath.prefixes.at(*IpPrefix::Parse("203.0.113.64/28")), world.HomeOf(0));
+}
+
+// A stand-in changes the wire only.
+TEST(DesiredDatapath, APrefixStaysAtHomeWithoutCarrier) {
+  DecideWorld world(2);
+  world.AddAddress(0, "198.51.100.1/24");
+  world.config.groups[0].prefixes = {Prefix("203.0.113.64/28", "n0")};
+  world.Decide();
+  world.SetCarrier(0, false);
+  world.Decide();
+  EXPECT_EQ(world.datapath.prefixes.at(*IpPrefix::Parse("203.0.113.64/28")), world.HomeOf(0));
+  EXPECT_EQ(world.PathOf(0).wire, DecideWorld::Link(1));
+}
+
+// By the rule of the addresses: gone or down, elsewhere; usable again for `failback`, back.
+TEST(DesiredDatapath, APrefixGoesWithTheAddressesOfItsHomeAndComesBackWithThem) {
+  for (const bool gone : {true, false}) {
+    DecideWorld world(3);
+    world.AddAddress(0, "198.51.100.1/24");
+    world.AddAddress(1, "198.51.100.2/24");
+    world.config.groups[0].prefixes = {Prefix("203.0.113.64/28", "n0")};
+    const IpPrefix prefix = *IpPrefix::Parse("203.0.113.64/28");
+    const auto home_of_prefix = [&] {
+      return world.datapath.homes.at(world.datapath.prefixes.at(prefix)).name;
+    };
+    const auto home_of_address = [&] {
+      return world.inventory.addresses.at(*IpAddress::Parse("198.51.100.1")).home;
+    };
+    world.Decide();
+    world.Apply();
+    EXPECT_EQ(home_of_prefix(), "n0");
+    if (gone) {
+      world.RemoveNic(0);
+    } else {
+      world.SetAdmin(0, false);
+    }
+    world.now += absl::Seconds(100);
+    world.Decide();
+    world.Apply();
+    ASSERT_NE(home_of_address(), "n0");
+    EXPECT_EQ(home_of_prefix(), home_of_address());
+    bool in_rules = false;
+    for (const RuleFact& rule : world.decision.kernel.rules) {
+      if (rule.from == prefix && rule.priority == kRulePriorityPrefix) {
+        in_rules = true;
+        EXPECT_EQ(rule.table, kTableBase + ToInt(world.datapath.prefixes.at(prefix)));
+      }
+    }
+    EXPECT_TRUE(in_rules);
+    if (gone) {
+      world.InsertNic(0);
+    } else {
+      world.SetAdmin(0, true);
+    }
+    world.Decide();
+    world.Apply();
+    EXPECT_NE(home_of_prefix(), "n0") << "before the hold-down is over";
+    world.now += absl::Seconds(10);
+    world.Decide();
+    EXPECT_EQ(home_of_address(), "n0");
+    EXPECT_EQ(home_of_prefix(), "n0");
+  }
+}
+
+TEST(DesiredDatapath, APrefixWhoseHomeIsMissingWithoutATraceIsReported) {
+  DecideWorld world(2);
+  world.config.groups[0].prefixes = {Prefix("203.0.113.64/28", "n0")};
+  world.facts.links.erase(DecideWorld::Link(0));
+  world.Decide();
+  EXPECT_THAT(world.datapath.prefixes, IsEmpty());
+  EXPECT_THAT(world.decision.problems, Contains(HasSubstr("203.0.113.64/28 has no home")));
 }
 
 TEST(MacMode, AutoFollowsOnlyWithProvenDrivers) {
@@ -246,6 +337,55 @@ TEST(DesiredKernel, RulesStopAtTheLimitAndSaySo) {
   world.Decide();
   EXPECT_EQ(world.decision.kernel.rules.size(), 2U * kRuleAddressLimit);
   EXPECT_THAT(world.decision.problems, Contains(HasSubstr("5 of 261 IPv4")));
+}
+
+// Container to container and connected routes first, then the home's table; behind the rules of
+// addresses, of which another home may have one in the prefix.
+TEST(DesiredKernel, APrefixHasTwoRulesIntoItsHomesTable) {
+  DecideWorld world(2);
+  world.AddAddress(1, "203.0.113.65/24");
+  world.config.groups[0].prefixes = {Prefix("203.0.113.64/28", "n0")};
+  const KernelState& kernel = world.Decide().kernel;
+  const auto rule = [](uint32_t priority, const std::string& from, uint32_t table) {
+    RuleFact fact{.family = AF_INET,
+                  .priority = priority,
+                  .from = *IpPrefix::Parse(from),
+                  .table = table,
+                  .protocol = kRouteProtocol};
+    if (table == RT_TABLE_MAIN) {
+      fact.suppress_prefix_length = 0;
+      fact.suppress_ifgroup = kLinkGroup;
+    }
+    return fact;
+  };
+  EXPECT_THAT(
+      kernel.rules,
+      testing::UnorderedElementsAre(
+          rule(kRulePriorityMain, "203.0.113.64/28", RT_TABLE_MAIN),
+          rule(kRulePriorityMain, "203.0.113.65/32", RT_TABLE_MAIN),
+          rule(kRulePriorityHome, "203.0.113.65/32", kTableBase + ToInt(world.HomeOf(1))),
+          rule(kRulePriorityPrefix, "203.0.113.64/28", kTableBase + ToInt(world.HomeOf(0)))));
+  static_assert(kRulePriorityHome < kRulePriorityPrefix);
+}
+
+TEST(DesiredKernel, AnAddressThatIsAPrefixAsWellHasItsFirstRuleOnce) {
+  DecideWorld world(2);
+  world.AddAddress(0, "198.51.100.1/24");
+  world.config.groups[0].prefixes = {Prefix("198.51.100.1/32", "n0")};
+  EXPECT_EQ(world.Decide().kernel.rules.size(), 3U);
+}
+
+TEST(DesiredKernel, PrefixesCountInTheLimitAndComeBeforeAddresses) {
+  DecideWorld world(2);
+  for (int i = 0; i < kRuleAddressLimit; ++i) {
+    world.AddAddress(0, absl::StrCat("10.9.", i / 250, ".", 1 + i % 250, "/16"));
+  }
+  world.config.groups[0].prefixes = {Prefix("203.0.113.64/28", "n0")};
+  world.Decide();
+  EXPECT_EQ(world.decision.kernel.rules.size(), 2U * kRuleAddressLimit);
+  EXPECT_THAT(world.decision.kernel.rules,
+              Contains(testing::Field(&RuleFact::priority, kRulePriorityPrefix)));
+  EXPECT_THAT(world.decision.problems, Contains(HasSubstr("1 of 257 IPv4")));
 }
 
 TEST(DesiredKernel, SiblingsAcceptEachOthersMacsInFollowButOnlyMulticastInStay) {
