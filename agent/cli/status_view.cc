@@ -54,11 +54,15 @@ std::string NicsPart(const GroupReport& group, const ViewOptions& options) {
   return absl::StrCat(table.Render(2, options.color), notes);
 }
 
+Cell WireCell(const std::string& home, const std::string& wire) {
+  const Tone tone = wire.empty() ? Tone::kBad : wire == home ? Tone::kPlain : Tone::kWarning;
+  return {wire.empty() ? "none" : wire, tone};
+}
+
 std::vector<Cell> AddressRow(const std::string& what, const std::string& home,
                              const std::string& wire, absl::Time since,
                              const ViewOptions& options) {
-  const Tone tone = wire.empty() ? Tone::kBad : wire == home ? Tone::kPlain : Tone::kWarning;
-  return {{what}, {home}, {wire.empty() ? "none" : wire, tone}, {Age(since, options)}};
+  return {{what}, {home}, WireCell(home, wire), {Age(since, options)}};
 }
 
 std::string AddressesPart(const GroupReport& group, const ViewOptions& options) {
@@ -88,12 +92,23 @@ std::string AddressesPart(const GroupReport& group, const ViewOptions& options) 
   return table.Render(2, options.color);
 }
 
+std::string PrefixesPart(const GroupReport& group, const ViewOptions& options) {
+  Table table({"PREFIX", "HOME", "WIRE"});
+  for (const PrefixReport& prefix : group.prefixes) {
+    table.AddRow({{prefix.prefix}, {prefix.home}, WireCell(prefix.home, prefix.wire)});
+  }
+  return table.Render(2, options.color);
+}
+
 std::string GroupPart(const GroupReport& group, const ViewOptions& options) {
   std::string out = absl::StrCat(
       "\n", Paint(Printable(absl::StrCat("group ", group.name)), Tone::kHeading, options.color),
       "  mac ", Printable(OrDash(group.mac)), "\n", NicsPart(group, options));
   if (!group.addresses.empty()) {
     absl::StrAppend(&out, "\n", AddressesPart(group, options));
+  }
+  if (!group.prefixes.empty()) {
+    absl::StrAppend(&out, "\n", PrefixesPart(group, options));
   }
   const std::vector<StandInReport> stand_ins = StandIns(group);
   const std::vector<RelocatedReport> relocated = Relocated(group);

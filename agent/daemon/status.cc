@@ -2,6 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <optional>
+
 #include "absl/strings/str_cat.h"
 #include "agent/base/clock.h"
 #include "agent/base/status.h"
@@ -18,6 +21,7 @@ class StatusMaker {
   StatusReport Make(absl::Time started) {
     AddGroups();
     AddAddresses();
+    AddPrefixes();
     AddCounters();
     report_.problems = engine_.Problems();
     report_.agent = {.version = Version(),
@@ -83,6 +87,18 @@ class StatusMaker {
     }
   }
 
+  void AddPrefixes() {
+    const DatapathState& state = engine_.decision().datapath;
+    for (const auto& [prefix, index] : state.prefixes) {
+      if (const auto home = state.homes.find(index); home != state.homes.end()) {
+        report_.groups[home->second.group - 1].prefixes.push_back(
+            {.prefix = prefix.ToString(),
+             .home = home->second.name,
+             .wire = names_[engine_.datapath().ReadPath(index).wire]});
+      }
+    }
+  }
+
   void AddCounters() {
     const auto counters = engine_.datapath().ReadCounters();
     if (!counters.ok()) {
@@ -111,28 +127,44 @@ std::string NameOf(const Engine& engine, IfIndex link) {
   return it == engine.facts().links.end() ? "" : it->second.name;
 }
 
-// The owner of the source: an exact address first, then the longest prefix.
-HomeIndex OwnerOf(const Engine& engine, const IpAddress& source, IfIndex scope) {
+struct Owner {
+  HomeIndex home = HomeIndex::kNone;
+  std::optional<IpPrefix> prefix;  // by which it owns the source; none: by the address itself
+};
+
+// An exact address first, then the longest prefix.
+Owner OwnerOf(const Engine& engine, const IpAddress& source, IfIndex scope) {
   const DatapathState& state = engine.decision().datapath;
   const AddressKey key{source, source.IsLinkLocal() ? scope : IfIndex::kNone};
   if (const auto it = state.addresses.find(key); it != state.addresses.end()) {
-    return it->second;
+    return {.home = it->second};
   }
-  HomeIndex owner = HomeIndex::kNone;
-  int longest = -1;
+  Owner owner;
   for (const auto& [prefix, home] : state.prefixes) {
-    if (prefix.Contains(source) && prefix.length > longest) {
-      longest = prefix.length;
-      owner = home;
+    if (prefix.Contains(source) &&
+        (!owner.prefix.has_value() || prefix.length > owner.prefix->length)) {
+      owner = {home, prefix};
     }
   }
   return owner;
 }
 
-void ExplainRoute(Engine& engine, const IpAddress& source, const IpAddress& destination,
-                  const HomeState& home, ExplainReport& report) {
+// What is sent from within a prefix is forwarded from where the source is routed to, unless that is
+// this host itself (AnyIP).
+absl::StatusOr<RouteAnswer> RouteOf(Engine& engine, const IpAddress& source, const Owner& owner,
+                                    const IpAddress& destination, const HomeState& home) {
+  if (owner.prefix.has_value()) {
+    ASSIGN_OR_RETURN(const RouteAnswer back, LookUpRoute(engine.netlink(), std::nullopt, source));
+    if (!back.local) {
+      return LookUpForwarding(engine.netlink(), source, destination, back.link);
+    }
+  }
   const IfIndex bound = source.IsLinkLocal() ? home.link : IfIndex::kNone;
-  const auto route = LookUpRoute(engine.netlink(), source, destination, bound);
+  return LookUpRoute(engine.netlink(), source, destination, bound);
+}
+
+void ExplainRoute(Engine& engine, const absl::StatusOr<RouteAnswer>& route,
+                  const IpAddress& destination, const HomeState& home, ExplainReport& report) {
   if (!route.ok()) {
     report.action = "pass";
     report.why.push_back(absl::StrCat("routing refuses it: ", Message(route.status())));
@@ -147,6 +179,14 @@ void ExplainRoute(Engine& engine, const IpAddress& source, const IpAddress& dest
       route->gateway.has_value() ? route->gateway->ToString() : destination.ToString();
   report.why.push_back(absl::StrCat("routing sends it to ", NameOf(engine, route->link), " via ",
                                     *report.next_hop, ", by table ", route->table));
+  const auto& homes = engine.decision().datapath.homes;
+  if (std::none_of(homes.begin(), homes.end(),
+                   [&route](const auto& entry) { return entry.second.link == route->link; })) {
+    report.action = "pass";
+    report.why.push_back(
+        absl::StrCat(NameOf(engine, route->link), " is in no group: it passes as routing wants"));
+    return;
+  }
   const Path path = engine.datapath().ReadPath(home.index);
   report.action = route->link == path.wire ? "pass" : "redirect";
   report.why.push_back(
@@ -177,8 +217,8 @@ absl::StatusOr<ExplainReport> MakeExplain(Engine& engine, const IpAddress& sourc
     }
     scope_link = link->index;
   }
-  const HomeIndex owner = OwnerOf(engine, source, scope_link);
-  const auto home = engine.decision().datapath.homes.find(owner);
+  const Owner owner = OwnerOf(engine, source, scope_link);
+  const auto home = engine.decision().datapath.homes.find(owner.home);
   if (home == engine.decision().datapath.homes.end()) {
     report.action = "unmanaged";
     report.why.push_back(absl::StrCat(source.ToString(),
@@ -187,12 +227,16 @@ absl::StatusOr<ExplainReport> MakeExplain(Engine& engine, const IpAddress& sourc
     return report;
   }
   report.home = home->second.name;
-  report.wire = NameOf(engine, engine.datapath().ReadPath(owner).wire);
-  report.why.push_back(absl::StrCat(source.ToString(), " is owned by ", report.home));
+  report.wire = NameOf(engine, engine.datapath().ReadPath(owner.home).wire);
+  report.why.push_back(owner.prefix.has_value()
+                           ? absl::StrCat(source.ToString(), " lies in ", owner.prefix->ToString(),
+                                          ", a prefix of ", report.home)
+                           : absl::StrCat(source.ToString(), " is owned by ", report.home));
   report.why.push_back(report.wire == report.home
                            ? absl::StrCat(report.home, " carries its own frames")
                            : absl::StrCat(report.wire, " stands in for ", report.home));
-  ExplainRoute(engine, source, destination, home->second, report);
+  ExplainRoute(engine, RouteOf(engine, source, owner, destination, home->second), destination,
+               home->second, report);
   return report;
 }
 

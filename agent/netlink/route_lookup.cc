@@ -13,8 +13,13 @@
 namespace stronghost {
 namespace {
 
+struct Interfaces {
+  IfIndex in = IfIndex::kNone;
+  IfIndex out = IfIndex::kNone;
+};
+
 NetlinkMessage Request(const std::optional<IpAddress>& source, const IpAddress& destination,
-                       IfIndex out) {
+                       const Interfaces& by) {
   NetlinkMessage request(RTM_GETROUTE, 0);
   auto& header = request.AddHeader<rtmsg>();
   header.rtm_family = static_cast<uint8_t>(destination.family());
@@ -26,8 +31,11 @@ NetlinkMessage Request(const std::optional<IpAddress>& source, const IpAddress& 
     header.rtm_src_len = static_cast<uint8_t>(source->max_length());
     request.PutIp(RTA_SRC, *source);
   }
-  if (out != IfIndex::kNone) {
-    request.PutU32(RTA_OIF, ToInt(out));
+  if (by.in != IfIndex::kNone) {
+    request.PutU32(RTA_IIF, ToInt(by.in));
+  }
+  if (by.out != IfIndex::kNone) {
+    request.PutU32(RTA_OIF, ToInt(by.out));
   }
   return request;
 }
@@ -72,18 +80,15 @@ int ParseAnswer(const nlmsghdr& message, RouteAnswer& answer) {
   return 0;
 }
 
-}  // namespace
-
-absl::StatusOr<RouteAnswer> LookUpRoute(NetlinkSocket& socket,
-                                        const std::optional<IpAddress>& source,
-                                        const IpAddress& destination, IfIndex out) {
+absl::StatusOr<RouteAnswer> Ask(NetlinkSocket& socket, const std::optional<IpAddress>& source,
+                                const IpAddress& destination, const Interfaces& by) {
   const std::string what =
       absl::StrCat("look up the route to ", destination.ToString(),
                    source.has_value() ? absl::StrCat(" from ", source->ToString()) : "");
   if (source.has_value() && source->family() != destination.family()) {
     return absl::InvalidArgumentError(absl::StrCat(what, ": give two addresses of one family"));
   }
-  NetlinkMessage request = Request(source, destination, out);
+  NetlinkMessage request = Request(source, destination, by);
   RouteAnswer answer;
   int rejected = 0;
   RETURN_IF_ERROR(socket.Transact(
@@ -95,6 +100,19 @@ absl::StatusOr<RouteAnswer> LookUpRoute(NetlinkSocket& socket,
     return absl::NotFoundError(absl::StrCat(what, ": the kernel named no interface"));
   }
   return answer;
+}
+
+}  // namespace
+
+absl::StatusOr<RouteAnswer> LookUpRoute(NetlinkSocket& socket,
+                                        const std::optional<IpAddress>& source,
+                                        const IpAddress& destination, IfIndex out) {
+  return Ask(socket, source, destination, {.out = out});
+}
+
+absl::StatusOr<RouteAnswer> LookUpForwarding(NetlinkSocket& socket, const IpAddress& source,
+                                             const IpAddress& destination, IfIndex in) {
+  return Ask(socket, source, destination, {.in = in});
 }
 
 }  // namespace stronghost

@@ -24,4 +24,9 @@ absl::StatusOr<RouteAnswer> LookUpRoute(NetlinkSocket& socket,
                                         const std::optional<IpAddress>& source,
                                         const IpAddress& destination, IfIndex out = IfIndex::kNone);
 
+// The same for a packet of another host that comes in by `in`, to be forwarded. An error as well
+// where the kernel would not forward it.
+absl::StatusOr<RouteAnswer> LookUpForwarding(NetlinkSocket& socket, const IpAddress& source,
+                                             const IpAddress& destination, IfIndex in);
+
 }  // namespace stronghost

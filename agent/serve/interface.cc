@@ -60,6 +60,14 @@ type Address (
   since: ?string
 )
 
+# Addresses that belong to a home without standing on it: containers, routed subnets, AnyIP ranges.
+type Prefix (
+  prefix: string,
+  home: string,
+  # null: none
+  wire: ?string
+)
+
 # Another NIC carries the frames of a home.
 type StandIn (
   home: string,
@@ -73,6 +81,7 @@ type Group (
   mac: ?(follow, stay),
   nics: ?[]Nic,
   addresses: []Address,
+  prefixes: ?[]Prefix,
   stand_ins: ?[]StandIn
 )
 

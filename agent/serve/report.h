@@ -41,12 +41,22 @@ struct AddressReport {
   bool operator==(const AddressReport&) const = default;
 };
 
+// One [[group.prefix]].
+struct PrefixReport {
+  std::string prefix;
+  std::string home;  // NIC name
+  std::string wire;  // NIC name; "": nothing carries it now
+
+  bool operator==(const PrefixReport&) const = default;
+};
+
 // NICs of one layer-2 segment.
 struct GroupReport {
   std::string name;
   std::string mac;  // in force: "follow" | "stay"
   std::vector<NicReport> nics;
   std::vector<AddressReport> addresses;
+  std::vector<PrefixReport> prefixes;
 
   bool operator==(const GroupReport&) const = default;
 };

@@ -64,10 +64,16 @@ Json GroupHeadToJson(const GroupReport& group) {
                          {"addresses", stand_in.addresses},
                          {"since", TimeToJson(stand_in.since)}});
   }
+  Json prefixes = Json::array();
+  for (const PrefixReport& prefix : group.prefixes) {
+    prefixes.push_back(
+        {{"prefix", prefix.prefix}, {"home", prefix.home}, {"wire", NullIfEmpty(prefix.wire)}});
+  }
   return {{"name", group.name},
           {"mac", group.mac},
           {"nics", std::move(nics)},
           {"addresses", Json::array()},
+          {"prefixes", std::move(prefixes)},
           {"stand_ins", std::move(stand_ins)}};
 }
 
@@ -145,6 +151,14 @@ absl::StatusOr<AddressReport> AddressFromJson(const Json& json) {
   return address;
 }
 
+absl::StatusOr<PrefixReport> PrefixFromJson(const Json& json) {
+  PrefixReport prefix;
+  JsonReader reader(json, "prefixes[]");
+  reader.Get("prefix", &prefix.prefix).Get("home", &prefix.home).Optional("wire", &prefix.wire);
+  RETURN_IF_ERROR(reader.status());
+  return prefix;
+}
+
 // Pieces of a status may lack `mac` and `nics`, so only the name is asked for.
 absl::StatusOr<GroupReport> GroupFromJson(const Json& json) {
   GroupReport group;
@@ -159,6 +173,11 @@ absl::StatusOr<GroupReport> GroupFromJson(const Json& json) {
     group.addresses.reserve(addresses->size());
     for (const Json& address : *addresses) {
       ASSIGN_OR_RETURN(group.addresses.emplace_back(), AddressFromJson(address));
+    }
+  }
+  if (const Json* prefixes = reader.Array("prefixes"); prefixes != nullptr) {
+    for (const Json& prefix : *prefixes) {
+      ASSIGN_OR_RETURN(group.prefixes.emplace_back(), PrefixFromJson(prefix));
     }
   }
   RETURN_IF_ERROR(reader.status());

@@ -78,6 +78,9 @@ group front  mac follow
   2001:db8::1   eth0  eth1  2m 13s
   fe80::1%eth1  eth1  eth1  3h 0m
 
+  PREFIX         HOME  WIRE
+  192.0.2.64/28  eth0  eth1
+
   eth1 stands in for eth0: 2 addresses, for 2m 13s
 
 group back  mac stay
@@ -86,6 +89,9 @@ group back  mac stay
 
   ADDRESS      HOME  WIRE  SINCE
   203.0.113.1  eth2  none  -
+
+  PREFIX           HOME  WIRE
+  2001:db8:a::/64  eth2  none
 
 problems
   eth2 is missing; is its driver loaded?

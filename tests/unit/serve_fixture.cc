@@ -68,11 +68,13 @@ StatusReport SampleStatus() {
                  .since = start}},
        .addresses = {{.ip = "198.51.100.1", .home = "eth0", .wire = "eth1", .since = pulled},
                      {.ip = "2001:db8::1", .home = "eth0", .wire = "eth1", .since = pulled},
-                     {.ip = "fe80::1%eth1", .home = "eth1", .wire = "eth1", .since = start}}},
+                     {.ip = "fe80::1%eth1", .home = "eth1", .wire = "eth1", .since = start}},
+       .prefixes = {{.prefix = "192.0.2.64/28", .home = "eth0", .wire = "eth1"}}},
       {.name = "back",
        .mac = "stay",
        .nics = {{.name = "eth2", .state = "missing", .xdp = "off", .tc = "tcx", .notes = {}}},
-       .addresses = {{.ip = "203.0.113.1", .home = "eth2", .wire = ""}}}};
+       .addresses = {{.ip = "203.0.113.1", .home = "eth2", .wire = ""}},
+       .prefixes = {{.prefix = "2001:db8:a::/64", .home = "eth2", .wire = ""}}}};
   report.counters = {{"in_deliver", 7}, {"out_pass", 18446744073709551615U}};
   report.nic_counters = {{"eth0", {{"out_pass", {.packets = 18446744073709551615U, .bytes = 9}}}},
                          {"eth1", {{"in_deliver", {.packets = 7, .bytes = 700}}}}};

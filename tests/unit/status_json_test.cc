@@ -31,6 +31,8 @@ TEST(StatusJson, HasTheKeysOfTheContract) {
   EXPECT_EQ(address["ip"], "198.51.100.1");
   EXPECT_EQ(address["home"], "eth0");
   EXPECT_EQ(address["wire"], "eth1");
+  EXPECT_EQ(group["prefixes"],
+            Json::array({{{"prefix", "192.0.2.64/28"}, {"home", "eth0"}, {"wire", "eth1"}}}));
   EXPECT_EQ(json["counters"]["in_deliver"], 7);
   EXPECT_EQ(json["counters"]["out_pass"], 18446744073709551615U);
 }
@@ -40,6 +42,7 @@ TEST(StatusJson, TellsWhatIsNotThere) {
   const Json& back = json["groups"][1];
   EXPECT_TRUE(back["addresses"][0]["wire"].is_null());
   EXPECT_TRUE(back["addresses"][0]["since"].is_null());
+  EXPECT_TRUE(back["prefixes"][0]["wire"].is_null());
   EXPECT_EQ(back["nics"][0]["ifindex"], 0);
   EXPECT_EQ(back["nics"][0]["mac"], "");
 }
