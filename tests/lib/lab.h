@@ -25,7 +25,9 @@ struct CableEvent {
 };
 
 struct ContainerOptions {
-  bool ipv6 = false;  // also 2001:db8:c::/64, masqueraded; turns IPv6 forwarding on in the server
+  bool ipv6 = false;  // also 2001:db8:c::/64; turns IPv6 forwarding on in the server
+  // False: their addresses are seen outside, and the gateway has to know the way to them.
+  bool masquerade = true;
 };
 
 // Everything is removed at destruction; objects that hold sockets in the namespaces (captures,
@@ -62,7 +64,8 @@ class Lab {
   absl::Status AwaitLink(int nic, bool up, absl::Duration deadline = absl::Seconds(5));
 
   // A container of the server: a namespace behind the bridge cbr0 with 192.0.2.129/25, its traffic
-  // masqueraded by nftables. Turns IPv4 forwarding on in the server. Containers are 192.0.2.130,
+  // masqueraded by nftables. Turns IPv4 forwarding on in the server. The first container's options
+  // count for the bridge. Containers are 192.0.2.130,
   // 192.0.2.131 ... and 2001:db8:c::130 ...; the namespace lives as long as the lab.
   absl::StatusOr<NetNs*> AddContainer(const ContainerOptions& options = {});
   [[nodiscard]] static IpAddress ContainerAddress(int container, int family);
@@ -74,7 +77,7 @@ class Lab {
   absl::Status SetOffloads();
   absl::Status OpenControls();
   absl::Status AwaitReady();
-  absl::Status MakeContainerBridge(bool ipv6);
+  absl::Status MakeContainerBridge(const ContainerOptions& options);
 
   LabPlan plan_;
   std::optional<NetNs> server_;

@@ -30,26 +30,26 @@ IpAddress Lab::ContainerAddress(int container, int family) {
   return IpAddress::Parse(absl::StrCat(network, 130 + container)).value();
 }
 
-absl::Status Lab::MakeContainerBridge(bool ipv6) {
+absl::Status Lab::MakeContainerBridge(const ContainerOptions& options) {
   RETURN_IF_ERROR(server_->IpBatch(absl::StrCat(
       "link add ", kBridge, " address ", kBridgeMac.ToString(),
       " type bridge stp_state 0 forward_delay 0 mcast_snooping 0\n",
       RaiseCommands(kBridge, kBridgeMac), "addr add 192.0.2.129/25 dev ", kBridge, "\n")));
   RETURN_IF_ERROR(server_->SetSysctl("net/ipv4/ip_forward", "1"));
   std::string rules = Masquerade("ip", "192.0.2.128/25");
-  if (ipv6) {
+  if (options.ipv6) {
     RETURN_IF_ERROR(
         server_->IpBatch(absl::StrCat("addr add 2001:db8:c::129/64 dev ", kBridge, " nodad\n")));
     RETURN_IF_ERROR(server_->SetSysctl("net/ipv6/conf/all/forwarding", "1"));
     absl::StrAppend(&rules, Masquerade("ip6", "2001:db8:c::/64"));
   }
-  container_ipv6_ = ipv6;
-  return server_->Check({"nft", "-f", "-"}, rules).status();
+  container_ipv6_ = options.ipv6;
+  return options.masquerade ? server_->Check({"nft", "-f", "-"}, rules).status() : absl::OkStatus();
 }
 
 absl::StatusOr<NetNs*> Lab::AddContainer(const ContainerOptions& options) {
   if (containers_.empty()) {
-    RETURN_IF_ERROR(MakeContainerBridge(options.ipv6));
+    RETURN_IF_ERROR(MakeContainerBridge(options));
   } else if (options.ipv6 && !container_ipv6_) {
     return absl::FailedPreconditionError(
         "the containers' bridge has no IPv6; ask for it with the first container");
