@@ -213,17 +213,22 @@ class KernelBuilder {
     return subnets;
   }
 
-  // Of its own, or about to arrive; not link-local.
+  // Of its own, or about to arrive, or in a prefix; not link-local.
   bool HasAddress(const Member& member, bool v4) const {
     const auto& facts = input_.facts.addresses;
     const auto& known = inventory_.addresses;
+    const auto& prefixes = datapath_.prefixes;
     return std::any_of(facts.begin(), facts.end(),
                        [&](const AddressFact& fact) {
                          return fact.link == member.link->index && fact.ip.address.IsV4() == v4 &&
                                 !fact.ip.address.IsLinkLocal();
                        }) ||
-           std::any_of(known.begin(), known.end(), [&](const auto& entry) {
-             return entry.second.home == member.name && entry.first.IsV4() == v4;
+           std::any_of(known.begin(), known.end(),
+                       [&](const auto& entry) {
+                         return entry.second.home == member.name && entry.first.IsV4() == v4;
+                       }) ||
+           std::any_of(prefixes.begin(), prefixes.end(), [&](const auto& entry) {
+             return entry.second == member.home && entry.first.address.IsV4() == v4;
            });
   }
 

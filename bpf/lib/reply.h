@@ -37,7 +37,7 @@ static __always_inline bool is_ours(const struct sh_ip *ip)
 {
 	struct sh_address_key key = {.ip = *ip};
 
-	return owner_of(&key) != SH_HOME_NONE;
+	return owner_of(&key) != SH_HOME_NONE || owner_by_prefix(ip) != SH_HOME_NONE;
 }
 
 static __always_inline bool is_wildcard(const struct bpf_sock *sk)

@@ -190,6 +190,28 @@ TEST_F(ReplySource, OfAnotherSocketIsRoutingsAgainAfterAMoment) {
   }
 }
 
+TEST_F(ReplySource, MayLieInAPrefix) {
+  ASSERT_NO_FATAL_FAILURE(BuildLab());
+  ASSERT_OK(lab().server().IpBatch("route add local 203.0.113.64/28 dev lo\n"));
+  ASSERT_OK(lab().client().IpBatch("route add 203.0.113.64/28 via 198.51.100.1\n"));
+  auto started = Agent::Start(
+      lab().server(),
+      {.groups = GroupToml({"eth0", "eth1"},
+                           GroupKeys("follow") +
+                               "[[group.prefix]]\nprefix = \"203.0.113.64/28\"\nhome = \"eth0\"\n"),
+       .cgroup = cgroup_->path()});
+  ASSERT_OK(started);
+  agent_.emplace(*std::move(started));
+  const UniqueFd server = ServerSocket(AF_INET, kServerPort);
+  const UniqueFd client = ClientSocket(AF_INET);
+  const IpAddress asked = IpAddress::Parse("203.0.113.70").value();
+  Ask(client, asked);
+  const auto peer = Receive(server);
+  ASSERT_TRUE(peer.has_value());
+  EXPECT_EQ(sendto(server.get(), "!", 1, 0, peer->get(), peer->length), 1) << strerror(errno);
+  EXPECT_EQ(AnsweredBy(client), asked);
+}
+
 // The kernel would refuse it.
 TEST_F(ReplySource, IsNoAddressThatIsGone) {
   ASSERT_NO_FATAL_FAILURE(BuildLab());
