@@ -209,8 +209,8 @@ void Engine::LimitRemovals(std::vector<KernelStep>& steps) {
     if (deletion == nullptr) {
       return false;
     }
-    const auto& [link, ip] =
-        RemovalLimit::Copy(deletion->address.link, deletion->address.ip.address);
+    const IfIndex link = deletion->address.link;
+    const IpAddress& ip = deletion->address.ip.address;
     const bool left =
         std::any_of(decision_.kernel.left.begin(), decision_.kernel.left.end(),
                     [&](const LeftAddress& entry) { return entry.link == link && entry.ip == ip; });

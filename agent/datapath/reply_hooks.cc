@@ -141,8 +141,8 @@ absl::Status AttachReplySource(const PinFolder& folder, const std::string& cgrou
 
 absl::Status DetachReplySource(const PinFolder& folder) {
   absl::Status status;
-  for (auto hook = kHooks.rbegin(); hook != kHooks.rend(); ++hook) {
-    status.Update(Remove(folder, *hook));
+  for (const ReplyHook& hook : kHooks) {
+    status.Update(Remove(folder, hook));
   }
   return status;
 }
