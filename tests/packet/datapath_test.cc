@@ -19,6 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/datapath/libbpf_log.h"
 #include "agent/datapath/program_info.h"
+#include "agent/datapath/reply_hooks.h"
 #include "tests/packet/datapath_fixture.h"
 
 namespace stronghost::packet {
@@ -192,6 +193,13 @@ TEST_F(DatapathTest, FailureToLoadNamesTheStepAndTheMend) {
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+}
+
+// What cgroup = "auto" means.
+TEST(CgroupRootTest, IsWhereTheFileSystemIsMounted) {
+  const auto root = CgroupRoot();
+  ASSERT_TRUE(root.ok()) << root.status();
+  EXPECT_EQ(access((*root + "/cgroup.procs").c_str(), F_OK), 0) << *root;
 }
 
 TEST(LibbpfLogTest, WarningsEndUpInTheStatus) {
