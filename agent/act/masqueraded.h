@@ -14,7 +14,7 @@ namespace stronghost {
 // left out. The kernel ends them when the address leaves its NIC
 // (net/netfilter/nf_nat_masquerade.c). Source NAT to a fixed address counts as well: conntrack does
 // not tell them apart. Empty where there is no connection tracking. Of the calling thread's network
-// namespace. Reads the whole table: about a microsecond for each connection.
+// namespace. Reads the whole table, so it takes the longer the more connections there are.
 absl::StatusOr<absl::btree_map<IpAddress, uint64_t>> CountMasqueraded(
     absl::Span<const IpAddress> addresses);
 

@@ -64,7 +64,7 @@ static __noinline int watch_for_conflict(struct claim *claim, __u32 nic_home, __
 
 /*
  * No switch sends a frame back to where it came from: what bears a home's MAC and arrives on the
- * NIC that sends under it is somebody else's, or goes round in a loop.
+ * NIC that carries the home is somebody else's, or goes round in a loop.
  */
 static __noinline int watch_for_our_mac(__u32 index, __u32 ifindex)
 {

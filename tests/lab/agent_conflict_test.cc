@@ -152,13 +152,7 @@ class Defence : public AgentLab {
         absl::Seconds(20),
         [&] {
           EXPECT_OK(sender->Send(GratuitousArp(LabPlan::ClientMac(0), ip)));
-          const std::string log = agent().Log();
-          int told = 0;
-          for (size_t at = log.find(report); at != std::string::npos;
-               at = log.find(report, at + 1)) {
-            ++told;
-          }
-          return told >= times;
+          return agent().TimesLogged(report) >= times;
         },
         report));
   }
@@ -223,13 +217,7 @@ class MacConflict : public RelocationLab {
         absl::Seconds(20),
         [&] {
           EXPECT_OK(sender->Send(GratuitousArp(mac, IpAddress::V4(0xc6336463))));
-          const std::string log = agent().Log();
-          int told = 0;
-          for (size_t at = log.find(report); at != std::string::npos;
-               at = log.find(report, at + 1)) {
-            ++told;
-          }
-          return told >= times;
+          return agent().TimesLogged(report) >= times;
         },
         report))
         << agent().Log();

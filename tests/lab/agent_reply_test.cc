@@ -153,13 +153,11 @@ TEST_F(ReplySource, WhatAnApplicationChoseIsLeftAlone) {
   for (const int family : {AF_INET, AF_INET6}) {
     const UniqueFd server = ServerSocket(family, kServerPort);
     const UniqueFd client = ClientSocket(family);
-    Ask(client, Address(1, family));
-    const auto peer = Receive(server);
-    ASSERT_TRUE(peer.has_value());
-    SendFrom(server, Address(0, family), *peer);
+    const SocketAddress peer = PeerOf(server, client, Address(1, family));
+    SendFrom(server, Address(0, family), peer);
     EXPECT_EQ(AnsweredBy(client), Address(0, family)) << "IP_PKTINFO";
     const UniqueFd bound = ServerSocket(family, kServerPort + 1, Address(0, family));
-    EXPECT_EQ(sendto(bound.get(), "!", 1, 0, peer->get(), peer->length), 1) << strerror(errno);
+    EXPECT_EQ(sendto(bound.get(), "!", 1, 0, peer.get(), peer.length), 1) << strerror(errno);
     EXPECT_EQ(AnsweredBy(client), Address(0, family)) << "bind";
   }
 }
@@ -171,12 +169,10 @@ TEST_F(ReplySource, OfAnotherSocketIsRoutingsAgainAfterAMoment) {
   for (const int family : {AF_INET, AF_INET6}) {
     const UniqueFd server = ServerSocket(family, kServerPort);
     const UniqueFd client = ClientSocket(family);
-    Ask(client, Address(1, family));
-    const auto peer = Receive(server);
-    ASSERT_TRUE(peer.has_value());
+    const SocketAddress peer = PeerOf(server, client, Address(1, family));
     const auto source = [&] {
       const UniqueFd other = ServerSocket(family, 0);
-      EXPECT_EQ(connect(other.get(), peer->get(), peer->length), 0) << strerror(errno);
+      EXPECT_EQ(connect(other.get(), peer.get(), peer.length), 0) << strerror(errno);
       SocketAddress local;
       local.length = sizeof(local.storage);
       EXPECT_EQ(
@@ -185,7 +181,7 @@ TEST_F(ReplySource, OfAnotherSocketIsRoutingsAgainAfterAMoment) {
     };
     EXPECT_OK(Await(
         absl::Seconds(10), [&] { return source() == Address(0, family); }, "routing's choice"));
-    EXPECT_EQ(sendto(server.get(), "!", 1, 0, peer->get(), peer->length), 1);
+    EXPECT_EQ(sendto(server.get(), "!", 1, 0, peer.get(), peer.length), 1);
     EXPECT_EQ(AnsweredBy(client), Address(1, family)) << "the socket that was asked";
   }
 }
@@ -205,10 +201,8 @@ TEST_F(ReplySource, MayLieInAPrefix) {
   const UniqueFd server = ServerSocket(AF_INET, kServerPort);
   const UniqueFd client = ClientSocket(AF_INET);
   const IpAddress asked = IpAddress::Parse("203.0.113.70").value();
-  Ask(client, asked);
-  const auto peer = Receive(server);
-  ASSERT_TRUE(peer.has_value());
-  EXPECT_EQ(sendto(server.get(), "!", 1, 0, peer->get(), peer->length), 1) << strerror(errno);
+  const SocketAddress peer = PeerOf(server, client, asked);
+  EXPECT_EQ(sendto(server.get(), "!", 1, 0, peer.get(), peer.length), 1) << strerror(errno);
   EXPECT_EQ(AnsweredBy(client), asked);
 }
 
@@ -218,14 +212,12 @@ TEST_F(ReplySource, IsNoAddressThatIsGone) {
   ASSERT_NO_FATAL_FAILURE(StartAgent());
   const UniqueFd server = ServerSocket(AF_INET, kServerPort);
   const UniqueFd client = ClientSocket(AF_INET);
-  Ask(client, Address(1, AF_INET));
-  const auto peer = Receive(server);
-  ASSERT_TRUE(peer.has_value());
+  const SocketAddress peer = PeerOf(server, client, Address(1, AF_INET));
   ASSERT_OK(lab().server().IpBatch("addr del 198.51.100.2/24 dev eth1\n"));
   EXPECT_OK(Await(
       absl::Seconds(10),
       [&] {
-        return sendto(server.get(), "!", 1, 0, peer->get(), peer->length) == 1 &&
+        return sendto(server.get(), "!", 1, 0, peer.get(), peer.length) == 1 &&
                AnsweredBy(client) == Address(0, AF_INET);
       },
       "an answer from the other address"));
@@ -286,9 +278,7 @@ TEST_F(ReplySource, OtherNetworkNamespacesAreNotTouched) {
   ASSERT_NO_FATAL_FAILURE(StartAgent());
   const UniqueFd server = ServerSocket(AF_INET, kServerPort);
   const UniqueFd client = ClientSocket(AF_INET);
-  Ask(client, Address(1, AF_INET));
-  const auto peer = Receive(server);
-  ASSERT_TRUE(peer.has_value());
+  const SocketAddress peer = PeerOf(server, client, Address(1, AF_INET));
   auto other = NetNs::Create("other");
   ASSERT_OK(other);
   ASSERT_OK(other->IpBatch("addr add 198.51.100.200/24 dev lo\n"));
@@ -299,7 +289,7 @@ TEST_F(ReplySource, OtherNetworkNamespacesAreNotTouched) {
   const SocketAddress port = ToSocketAddress(IpAddress::V4(0), kServerPort);
   ASSERT_EQ(bind(fd->get(), port.get(), port.length), 0);
   // Under eth1's address it would be refused: there is no such address here.
-  EXPECT_EQ(sendto(fd->get(), "!", 1, 0, peer->get(), peer->length), 1) << strerror(errno);
+  EXPECT_EQ(sendto(fd->get(), "!", 1, 0, peer.get(), peer.length), 1) << strerror(errno);
 }
 
 TEST_F(ReplySource, OutlivesTheAgentAndEndsWithADetach) {

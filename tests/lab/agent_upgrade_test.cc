@@ -28,19 +28,11 @@ class Upgrade : public AgentLab {
 
   // Writes the configuration, and awaits what the agent says of it.
   void Reload(const AgentOptions& options, const std::string& answer = "reloaded") {
-    const auto told = [&] {
-      size_t times = 0;
-      const std::string log = agent().Log();
-      for (size_t at = log.find(answer); at != std::string::npos; at = log.find(answer, at + 1)) {
-        ++times;
-      }
-      return times;
-    };
-    const size_t before = told();
+    const int before = agent().TimesLogged(answer);
     ASSERT_OK(agent().WriteConfig(options));
     ASSERT_OK(agent().process().Kill(SIGHUP));
     ASSERT_OK(Await(
-        absl::Seconds(10), [&] { return told() > before; }, answer))
+        absl::Seconds(10), [&] { return agent().TimesLogged(answer) > before; }, answer))
         << agent().Log();
   }
   std::string HomesMap() { return absl::StrCat(agent().pin_dir(), "/sh_homes"); }

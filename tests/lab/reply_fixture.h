@@ -77,6 +77,14 @@ class ReplyLab : public AgentLab {
     }
     return from;
   }
+  // Asks the wildcard `server` at `address` and returns who it takes for the peer.
+  static SocketAddress PeerOf(const UniqueFd& server, const UniqueFd& client,
+                              const IpAddress& address) {
+    Ask(client, address);
+    const auto peer = Receive(server);
+    EXPECT_TRUE(peer.has_value());
+    return peer.value_or(SocketAddress());
+  }
   // The address that the next answer comes from; unspecified: none came.
   static IpAddress AnsweredBy(const UniqueFd& client) {
     const auto from = Receive(client);

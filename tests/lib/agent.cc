@@ -98,6 +98,15 @@ absl::Status Agent::StartDaemon(std::vector<std::string> wrapper) {
   return absl::OkStatus();
 }
 
+int Agent::TimesLogged(const std::string& text) const {
+  const std::string log = Log();
+  int times = 0;
+  for (size_t at = log.find(text); at != std::string::npos; at = log.find(text, at + 1)) {
+    ++times;
+  }
+  return times;
+}
+
 absl::Status Agent::Kill() {
   RETURN_IF_ERROR(daemon_->Kill(SIGKILL));
   return daemon_->Wait(absl::Seconds(10)).status();

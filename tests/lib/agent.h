@@ -71,6 +71,8 @@ class Agent {
   [[nodiscard]] const Process& process() const { return *daemon_; }
   // Everything that the daemon logged since it was last started.
   [[nodiscard]] std::string Log() const { return daemon_ ? daemon_->Output() : ""; }
+  // How often it says `text`.
+  [[nodiscard]] int TimesLogged(const std::string& text) const;
 
  private:
   Agent(const NetNs& netns, PinFolder pins, std::string folder)
