@@ -76,7 +76,7 @@ absl::Status VarlinkClient::AwaitEvent(short events, absl::Time deadline) const 
     const auto left = absl::ToInt64Milliseconds(deadline - absl::Now());
     pollfd waiting{.fd = fd_.get(), .events = events, .revents = 0};
     const int ready =
-        poll(&waiting, 1, static_cast<int>(std::clamp<int64_t>(left + 1, 0, 3'600'000)));
+        poll(&waiting, 1, static_cast<int>(std::clamp<int64_t>(left, -1, 3'600'000)) + 1);
     if (ready > 0) {
       return absl::OkStatus();
     }
@@ -142,12 +142,14 @@ absl::StatusOr<Json> VarlinkClient::Call(const std::string& method, const Json& 
 
 absl::Status VarlinkClient::CallMore(const std::string& method, const Json& parameters,
                                      absl::Duration timeout,
-                                     const std::function<absl::Status(const Json&)>& on_reply) {
+                                     const std::function<absl::Status(const Json&)>& on_reply,
+                                     std::optional<absl::Duration> pause) {
   RETURN_IF_ERROR(
       Send(EncodeVarlinkCall({.method = method, .parameters = parameters, .more = true}),
            absl::Now() + timeout));
   for (bool continues = true; continues;) {
     ASSIGN_OR_RETURN(const VarlinkReply reply, Receive(method, absl::Now() + timeout));
+    timeout = pause.value_or(timeout);
     RETURN_IF_ERROR(on_reply(reply.parameters));
     continues = reply.continues;
   }

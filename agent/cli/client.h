@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -27,9 +28,10 @@ class VarlinkClient {
                             absl::Duration timeout);
 
   // Calls with `more`: `on_reply` gets the parameters of each reply. Its errors end the call. The
-  // timeout is for each reply.
+  // timeout is for the first reply, and for each further one where `pause` says nothing else.
   absl::Status CallMore(const std::string& method, const Json& parameters, absl::Duration timeout,
-                        const std::function<absl::Status(const Json&)>& on_reply);
+                        const std::function<absl::Status(const Json&)>& on_reply,
+                        std::optional<absl::Duration> pause = std::nullopt);
 
   // Waits until the other side hangs up.
   absl::Status AwaitHangup(absl::Duration timeout);

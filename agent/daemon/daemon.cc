@@ -5,10 +5,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
 #include "agent/base/clock.h"
 #include "agent/base/status.h"
 #include "agent/config/load.h"
-#include "agent/daemon/log.h"
+#include "agent/daemon/events.h"
 #include "agent/daemon/status.h"
 #include "agent/serve/version.h"
 #include "agent/serve/watchdog.h"
@@ -20,30 +21,6 @@ namespace {
 // page takes a hundredth of the time at most.
 constexpr absl::Duration kPublish = absl::Seconds(1);
 constexpr int kPublishShare = 100;
-
-std::string Describe(const WireChange& change) {
-  const std::string what =
-      change.to == change.home
-          ? absl::StrCat(change.home, " carries its own frames again, ", change.from,
-                         " is relieved")
-          : absl::StrCat(change.to, " stands in for ", change.home, ", in place of ", change.from);
-  return absl::StrCat("group ", change.group, ": ", what, " (", change.cause,
-                      change.outage > absl::ZeroDuration()
-                          ? absl::StrCat(", outage at most ", absl::FormatDuration(change.outage))
-                          : "",
-                      ")");
-}
-
-std::string Describe(const AddressesMoved& moved) {
-  return absl::StrCat(
-      "group ", moved.group, ": ", moved.addresses,
-      moved.addresses == 1 ? " address of " : " addresses of ", moved.from,
-      moved.addresses == 1 ? " lives on " : " live on ", moved.to, " now (", moved.cause, ")",
-      moved.sessions_ended == 0
-          ? ""
-          : absl::StrCat(", which ends ", moved.sessions_ended, " masqueraded session",
-                         moved.sessions_ended == 1 ? "" : "s"));
-}
 
 }  // namespace
 
@@ -66,6 +43,7 @@ absl::Status Daemon::Open(const LoadedConfig& loaded) {
   // The socket first: where another agent listens, nothing of the machine is touched. Calls are
   // served from Run() on.
   ASSIGN_OR_RETURN(server_, VarlinkServer::Start(loop_->get(), config.socket, this));
+  feed_.OnAdd([this] { server_->Wake(); });
   ASSIGN_OR_RETURN(engine_, Engine::Start(loaded, Observer()));
   if (!config.metrics.empty()) {
     if (const absl::Status status = metrics_->Listen(config.metrics); !status.ok()) {
@@ -108,8 +86,8 @@ absl::Status Daemon::Open(const LoadedConfig& loaded) {
 EngineObserver Daemon::Observer() {
   return {.on_wire_change =
               [this](const WireChange& change) {
-                Log(change.cause == "failback" ? LogLevel::kInfo : LogLevel::kWarning,
-                    Describe(change));
+                Tell(change.cause == "failback" ? LogLevel::kInfo : LogLevel::kWarning,
+                     EventOf(change));
                 metrics_->CountFailover(change.group, change.home, change.cause);
                 if (change.outage > absl::ZeroDuration()) {
                   metrics_->ObserveOutage(change.outage);
@@ -117,15 +95,38 @@ EngineObserver Daemon::Observer() {
               },
           .on_addresses_moved =
               [this](const AddressesMoved& moved) {
-                Log(moved.cause == "failback" || moved.cause == "moved" ? LogLevel::kInfo
-                                                                        : LogLevel::kWarning,
-                    Describe(moved));
+                Tell(moved.cause == "failback" || moved.cause == "moved" ? LogLevel::kInfo
+                                                                         : LogLevel::kWarning,
+                     EventOf(moved));
                 if (moved.cause == "gone") {  // the others had a stand-in, and are counted by it
                   metrics_->CountFailover(moved.group, moved.from, moved.cause);
                 }
               },
-          .on_conflict = [](const std::string& conflict) { Log(LogLevel::kWarning, conflict); },
-          .on_problem = [](const std::string& problem) { Log(LogLevel::kError, problem); }};
+          .on_nic_change = [this](const NicChange& change) { feed_.Add(EventOf(change)); },
+          .on_conflict =
+              [this](const std::string& conflict) {
+                Tell(LogLevel::kWarning, {.event = "conflict", .detail = conflict});
+              },
+          .on_problem =
+              [this](const std::string& problem) {
+                Tell(LogLevel::kError, {.event = "problem", .detail = problem});
+              }};
+}
+
+void Daemon::Tell(LogLevel level, Event event) {
+  Log(level, event.detail);
+  event.time = absl::Now();
+  feed_.Add(std::move(event));
+}
+
+std::string Daemon::GroupOf(const std::string& nic) const {
+  for (const GroupConfig& group : engine_->config().groups) {
+    const std::vector<std::string> members = group.Members();
+    if (std::find(members.begin(), members.end(), nic) != members.end()) {
+      return group.name;
+    }
+  }
+  return "";
 }
 
 void Daemon::Check(const absl::Status& status) {
@@ -148,10 +149,12 @@ void Daemon::Reload() {
                                     : absl::InvalidArgumentError(absl::StrCat(
                                           loaded.problems.size(), " problems in ", config_path_));
   if (status.ok()) {
-    Log(LogLevel::kInfo, absl::StrCat("reloaded ", config_path_));
+    Tell(LogLevel::kInfo, {.event = "reload", .detail = absl::StrCat("reloaded ", config_path_)});
   } else {
-    Log(LogLevel::kError,
-        absl::StrCat("not reloaded, the old configuration stays in force: ", status.message()));
+    Tell(LogLevel::kError,
+         {.event = "problem",
+          .detail = absl::StrCat("not reloaded, the old configuration stays in force: ",
+                                 status.message())});
   }
   AfterTurn();
 }
@@ -190,7 +193,10 @@ absl::StatusOr<DrainReport> Daemon::Drain(const std::string& nic, bool force) {
   auto report = engine_->Drain(nic, force);
   AfterTurn();
   if (report.ok()) {
-    Log(LogLevel::kInfo, absl::StrCat(nic, " is taken out of service"));
+    Tell(LogLevel::kInfo, {.event = "drain",
+                           .group = GroupOf(nic),
+                           .nic = nic,
+                           .detail = absl::StrCat(nic, " is taken out of service")});
   }
   return report;
 }
@@ -199,7 +205,10 @@ absl::StatusOr<DrainReport> Daemon::Undrain(const std::string& nic) {
   auto report = engine_->Undrain(nic);
   AfterTurn();
   if (report.ok()) {
-    Log(LogLevel::kInfo, absl::StrCat(nic, " is back in service"));
+    Tell(LogLevel::kInfo, {.event = "undrain",
+                           .group = GroupOf(nic),
+                           .nic = nic,
+                           .detail = absl::StrCat(nic, " is back in service")});
   }
   return report;
 }

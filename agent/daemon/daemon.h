@@ -8,6 +8,7 @@
 #include "agent/config/load.h"
 #include "agent/daemon/engine.h"
 #include "agent/daemon/event_loop.h"
+#include "agent/daemon/log.h"
 #include "agent/serve/agent_api.h"
 #include "agent/serve/metrics.h"
 #include "agent/serve/varlink_server.h"
@@ -25,6 +26,7 @@ class Daemon : public AgentApi {
   absl::Status Run();
 
   StatusReport Status() override;
+  EventFeed& Events() override { return feed_; }
   absl::StatusOr<ExplainReport> Explain(const IpAddress& source, const IpAddress& destination,
                                         const std::string& scope) override;
   absl::StatusOr<DrainReport> Drain(const std::string& nic, bool force) override;
@@ -37,12 +39,16 @@ class Daemon : public AgentApi {
 
   absl::Status Open(const LoadedConfig& loaded);
   EngineObserver Observer();
+  // Logs its detail, and lets watchers know. Its time is set here.
+  void Tell(LogLevel level, Event event);
+  [[nodiscard]] std::string GroupOf(const std::string& nic) const;
   void Reload();
   void AfterTurn();
   void Check(const absl::Status& status);
 
   std::string config_path_;
   absl::Time started_;
+  EventFeed feed_;
   std::unique_ptr<EventLoop> loop_;
   // Goes after the engine: its hang-up tells `stronghost detach` that all is put away.
   std::unique_ptr<VarlinkServer> server_;

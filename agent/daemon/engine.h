@@ -61,10 +61,19 @@ struct AddressesMoved {
   uint64_t sessions_ended = 0;
 };
 
+// Another state of a member.
+struct NicChange {
+  std::string group;
+  std::string nic;
+  std::string was;
+  std::string state;
+};
+
 // What the engine tells its owner, who logs and counts.
 struct EngineObserver {
   std::function<void(const WireChange&)> on_wire_change;
   std::function<void(const AddressesMoved&)> on_addresses_moved;
+  std::function<void(const NicChange&)> on_nic_change;
   // Another host uses an address or a MAC of ours: a line that says which, and the mend.
   std::function<void(const std::string&)> on_conflict;
   // Something did not work, or works less well than it could; each text once until it changes.

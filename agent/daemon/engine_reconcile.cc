@@ -205,8 +205,16 @@ void Engine::NoteStates() {
   const absl::Time now = MonotonicNow();
   for (const Member& member : decision_.members) {
     NicHistory& history = history_[member.name];
-    if (history.since == absl::InfinitePast() || history.state != member.state) {
-      history = {.state = member.state, .since = now};
+    const NicHistory before = history;
+    if (before.since != absl::InfinitePast() && before.state == member.state) {
+      continue;
+    }
+    history = {.state = member.state, .since = now};
+    if (before.since != absl::InfinitePast()) {
+      observer_.on_nic_change({.group = member.group->name,
+                               .nic = member.name,
+                               .was = std::string(ToString(before.state)),
+                               .state = std::string(ToString(member.state))});
     }
   }
 }

@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/base/net_types.h"
+#include "agent/serve/event_feed.h"
 #include "agent/serve/report.h"
 
 namespace stronghost {
@@ -20,6 +21,9 @@ class AgentApi {
   virtual ~AgentApi() = default;
 
   virtual StatusReport Status() = 0;
+
+  // What happens, for whoever watches. It lives as long as the agent.
+  virtual EventFeed& Events() = 0;
 
   // Both addresses are of one family. `scope` is the NIC that was named behind '%' ("fe80::1%eth0")
   // with either address; "" when none was.

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "agent/serve/interface.h"
 #include "agent/serve/status_json.h"
 #include "agent/serve/version.h"
@@ -139,6 +140,27 @@ VarlinkReplies Status(const VarlinkCall& call, AgentApi* api) {
   };
 }
 
+// The first event says that those that follow are complete.
+VarlinkReplies Watch(const VarlinkCall& call, AgentApi* api) {
+  if (!call.more) {
+    return [] { return VarlinkReply{.error = std::string(kExpectedMoreError)}; };
+  }
+  return [feed = &api->Events(),
+          number = std::optional<uint64_t>()]() mutable -> std::optional<VarlinkReply> {
+    std::optional<Event> event;
+    if (number.has_value()) {
+      event = feed->Take(*number);
+    } else {
+      number = feed->next();
+      event = {.time = absl::Now(), .event = "watching", .detail = "all that happens from now on"};
+    }
+    if (!event.has_value()) {
+      return std::nullopt;
+    }
+    return VarlinkReply{.parameters = EventToJson(*event), .continues = true};
+  };
+}
+
 VarlinkReply UnknownMethod(const std::string& method) {
   const std::string interface = method.substr(0, method.rfind('.'));
   if (interface == kServiceInterface || interface == kAgentInterface) {
@@ -158,6 +180,9 @@ VarlinkReplies AnswerCall(const VarlinkCall& call, AgentApi* api) {
   }
   if (call.method == "io.stronghost.Agent.Status") {
     return Status(call, api);
+  }
+  if (call.method == "io.stronghost.Agent.Watch") {
+    return Watch(call, api);
   }
   if (call.method == "io.stronghost.Agent.Explain") {
     return [call, api] { return Explain(call, api); };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -14,7 +15,8 @@ namespace stronghost {
 
 // Gives the replies to one call, one each time it is called; the last has `continues` false.
 // Asked only when the one before has been written, so that a slow reader holds up only itself.
-using VarlinkReplies = std::function<VarlinkReply()>;
+// nullopt: there is none yet; ask again after the next event of AgentApi::Events().
+using VarlinkReplies = std::function<std::optional<VarlinkReply>()>;
 
 // Answers one call. The method runs when the first reply is asked for. `continues` is set only
 // where call.more is. `api` has to outlive the replies.

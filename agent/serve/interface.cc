@@ -153,6 +153,31 @@ method Move(address: string, nic: string) -> (
   expires_in: ?int
 )
 
+# What happens, as it happens; to be called with "more", and without an end. The first event is
+# "watching". Further keys go by the event:
+#   failover, failback: nic is the home; from, to, cause, outage_ns (0: planned)
+#   relocation: nic is where the addresses lived; to, cause, addresses, sessions_ended
+#   nic: a NIC's state; state, was
+#   drain, undrain, reload, conflict, problem
+#   lost: events, so many were not read in time
+method Watch() -> (
+  # RFC 3339
+  time: string,
+  event: string,
+  group: ?string,
+  nic: ?string,
+  detail: string,
+  from: ?string,
+  to: ?string,
+  cause: ?string,
+  outage_ns: ?int,
+  addresses: ?int,
+  sessions_ended: ?int,
+  state: ?string,
+  was: ?string,
+  events: ?int
+)
+
 # Removes the data path, restores what was changed, and ends the agent.
 method Detach() -> ()
 

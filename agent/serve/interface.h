@@ -15,6 +15,7 @@ constexpr absl::string_view kRefusedError = "io.stronghost.Agent.Refused";
 
 constexpr absl::string_view kInvalidParameterError = "org.varlink.service.InvalidParameter";
 constexpr absl::string_view kInterfaceNotFoundError = "org.varlink.service.InterfaceNotFound";
+constexpr absl::string_view kExpectedMoreError = "org.varlink.service.ExpectedMore";
 constexpr absl::string_view kMethodNotFoundError = "org.varlink.service.MethodNotFound";
 
 // Interface definitions (varlink.org/Interface-Definition).

@@ -20,10 +20,16 @@ bool VarlinkConnection::Busy() const {
 }
 
 uint32_t VarlinkConnection::WantedEvents() const {
+  if (waiting_) {
+    return 0;
+  }
   return Busy() ? EPOLLOUT : EPOLLIN;
 }
 
 VarlinkConnection::Fate VarlinkConnection::OnReady(uint32_t events) {
+  if (waiting_ && (events & (EPOLLHUP | EPOLLERR)) != 0) {
+    return Fate::kClose;
+  }
   if (!Busy() && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 && Read() == Fate::kClose) {
     return Fate::kClose;
   }
@@ -61,12 +67,16 @@ VarlinkConnection::Fate VarlinkConnection::Answer() {
     oneway_ = call->oneway;
     replies_ = service_(*call);
   }
-  const VarlinkReply reply = replies_();
+  const std::optional<VarlinkReply> reply = replies_();
+  waiting_ = !reply.has_value() && !oneway_;
+  if (waiting_) {
+    return Fate::kKeep;
+  }
   if (!oneway_) {
-    out_ = EncodeVarlinkReply(reply);
+    out_ = EncodeVarlinkReply(*reply);
     written_ = 0;
   }
-  if (!reply.continues || oneway_) {
+  if (oneway_ || !reply->continues) {
     replies_ = nullptr;
   }
   return Fate::kKeep;

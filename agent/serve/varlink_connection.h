@@ -29,8 +29,11 @@ class VarlinkConnection {
   // Takes a bounded step with an `events` mask that epoll(7) reported.
   Fate OnReady(uint32_t events);
 
-  // What to wait for next: EPOLLIN or EPOLLOUT.
+  // What to wait for next: EPOLLIN, EPOLLOUT, or only that the client hangs up (0).
   [[nodiscard]] uint32_t WantedEvents() const;
+
+  // The next reply was not there when it was asked for: OnReady(EPOLLOUT) asks again.
+  [[nodiscard]] bool waiting() const { return waiting_; }
 
   // Bytes that wait to be written.
   [[nodiscard]] size_t queued() const { return out_.size() - written_; }
@@ -47,6 +50,7 @@ class VarlinkConnection {
   VarlinkFramer framer_{kMaxVarlinkCall};
   VarlinkReplies replies_;  // to the call that is being answered; null between calls
   bool oneway_ = false;     // that call wants no reply
+  bool waiting_ = false;
   bool end_of_input_ = false;
   std::string out_;
   size_t written_ = 0;  // bytes of out_ that are gone

@@ -109,6 +109,14 @@ void VarlinkServer::Serve(int fd, uint32_t events) {
   }
 }
 
+void VarlinkServer::Wake() {
+  for (auto& [fd, client] : clients_) {
+    if (client.connection->waiting()) {
+      static_cast<void>(sd_event_source_set_io_events(client.source.get(), EPOLLOUT));
+    }
+  }
+}
+
 bool VarlinkServer::CloseStillest(bool queued_only) {
   auto stillest = clients_.end();
   for (auto it = clients_.begin(); it != clients_.end(); ++it) {

@@ -46,6 +46,9 @@ class VarlinkServer {
 
   [[nodiscard]] size_t connections() const { return clients_.size(); }
 
+  // Replies that were not there may be there now. They are sent when the loop gets to it.
+  void Wake();
+
  private:
   struct Unref {
     void operator()(sd_event_source* source) const { sd_event_source_disable_unref(source); }

@@ -115,6 +115,11 @@ StatusReport FakeAgent::Status() {
   return status;
 }
 
+EventFeed& FakeAgent::Events() {
+  watchers.release();
+  return feed;
+}
+
 absl::StatusOr<ExplainReport> FakeAgent::Explain(const IpAddress& source,
                                                  const IpAddress& destination,
                                                  const std::string& scope) {
@@ -124,6 +129,10 @@ absl::StatusOr<ExplainReport> FakeAgent::Explain(const IpAddress& source,
 
 absl::StatusOr<DrainReport> FakeAgent::Drain(const std::string& nic, bool force) {
   asked = absl::StrCat("drain ", nic, force ? " by force" : "");
+  feed.Add({.time = kNoon,
+            .event = "drain",
+            .nic = nic,
+            .detail = absl::StrCat(nic, " is taken out of service")});
   return drain;
 }
 
@@ -155,6 +164,7 @@ ServerThread::ServerThread(const std::string& path, FakeAgent* agent, VarlinkSer
     return;
   }
   server_ = *std::move(server);
+  agent->feed.OnAdd([this] { server_->Wake(); });
   sd_event_add_io(
       loop_, nullptr, stop_.get(), EPOLLIN,
       [](sd_event_source* source, int, uint32_t, void*) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <mutex>
 #include <optional>
+#include <semaphore>
 #include <string>
 #include <thread>
 #include <vector>
@@ -41,9 +42,10 @@ ExplainReport SampleExplain();
 class FakeAgent : public AgentApi {
  public:
   StatusReport Status() override;
+  EventFeed& Events() override;
   absl::StatusOr<ExplainReport> Explain(const IpAddress& source, const IpAddress& destination,
                                         const std::string& scope) override;
-  absl::StatusOr<DrainReport> Drain(const std::string& nic, bool force) override;
+  absl::StatusOr<DrainReport> Drain(const std::string& nic, bool force) override;  // an event too
   absl::StatusOr<DrainReport> Undrain(const std::string& nic) override;
   absl::StatusOr<MoveReport> Move(const IpAddress& address, const std::string& nic) override;
   absl::Status Detach() override;  // makes the loop exit if it succeeds
@@ -54,6 +56,8 @@ class FakeAgent : public AgentApi {
   absl::StatusOr<MoveReport> move = MoveReport{"198.51.100.1", "eth0", "eth1", 0, 0};
   absl::Status detach;
   sd_event* loop = nullptr;
+  EventFeed feed;
+  std::counting_semaphore<> watchers{0};  // released for each call of Events()
   std::atomic<int> status_calls{0};
   std::atomic<int> detach_calls{0};
   std::string asked;  // arguments of the last call that has any

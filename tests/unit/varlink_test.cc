@@ -152,7 +152,7 @@ TEST(VarlinkCall, SurvivesMutations) {
     }
     if (const auto call = ParseVarlinkCall(text); call.ok()) {
       ++parsed;
-      EXPECT_EQ(EncodeVarlinkReply(AnswerCall(*call, &agent)()).back(), '\0');
+      EXPECT_EQ(EncodeVarlinkReply(*AnswerCall(*call, &agent)()).back(), '\0');
     }
   }
   EXPECT_GT(parsed, 500);
@@ -177,7 +177,7 @@ TEST(VarlinkReply, ReplacesBytesThatAreNoUtf8) {
 }
 
 VarlinkReply Ask(FakeAgent* agent, const std::string& method, const Json& parameters = {}) {
-  return AnswerCall({.method = method, .parameters = parameters}, agent)();
+  return AnswerCall({.method = method, .parameters = parameters}, agent)().value();
 }
 
 TEST(AgentService, IntroducesItself) {
@@ -266,7 +266,7 @@ TEST(AgentService, RefusesParametersThatAreNoObjectAndUpgrades) {
   EXPECT_EQ(Ask(&agent, "io.stronghost.Agent.Status", Json::array()).error, kInvalidParameterError);
   EXPECT_EQ(agent.status_calls, 0);
   const VarlinkReply upgrade =
-      AnswerCall({.method = "io.stronghost.Agent.Ping", .upgrade = true}, &agent)();
+      AnswerCall({.method = "io.stronghost.Agent.Ping", .upgrade = true}, &agent)().value();
   EXPECT_EQ(upgrade.parameters["parameter"], "upgrade");
 }
 
@@ -281,7 +281,7 @@ TEST(AgentService, StatusComesWholeOrInPieces) {
   StatusReport merged;
   int count = 0;
   for (bool continues = true; continues; ++count) {
-    const VarlinkReply reply = replies();
+    const VarlinkReply reply = replies().value();
     auto piece = StatusFromJson(reply.parameters);
     ASSERT_TRUE(piece.ok()) << piece.status();
     MergeStatus(*std::move(piece), &merged);
