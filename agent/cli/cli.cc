@@ -24,6 +24,7 @@ void AddVerbs(CLI::App* app, Session* session) {
   AddExplainVerb(app, session);
   AddDrainVerbs(app, session);
   AddMoveVerb(app, session);
+  AddWhatIfVerb(app, session);
   AddWatchVerb(app, session);
   AddDetachVerb(app, session);
 }

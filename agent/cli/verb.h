@@ -42,6 +42,7 @@ void AddStatusVerb(CLI::App* app, Session* session);
 void AddExplainVerb(CLI::App* app, Session* session);
 void AddDrainVerbs(CLI::App* app, Session* session);  // drain, undrain
 void AddMoveVerb(CLI::App* app, Session* session);
+void AddWhatIfVerb(CLI::App* app, Session* session);
 void AddWatchVerb(CLI::App* app, Session* session);
 void AddDetachVerb(CLI::App* app, Session* session);
 

@@ -4,7 +4,7 @@
 #include "agent/base/status.h"
 #include "agent/cli/text.h"
 #include "agent/cli/verb.h"
-#include "agent/serve/status_json.h"
+#include "agent/serve/orders_json.h"
 
 namespace stronghost {
 namespace {

@@ -213,6 +213,10 @@ absl::StatusOr<DrainReport> Daemon::Undrain(const std::string& nic) {
   return report;
 }
 
+absl::StatusOr<WhatIfReport> Daemon::WhatIf(const std::vector<std::string>& nics, bool gone) {
+  return engine_->WhatIf(nics, gone);
+}
+
 absl::StatusOr<MoveReport> Daemon::Move(const IpAddress& address, const std::string& nic) {
   auto report = engine_->Move(address, nic);
   AfterTurn();

@@ -31,6 +31,7 @@ class Daemon : public AgentApi {
                                         const std::string& scope) override;
   absl::StatusOr<DrainReport> Drain(const std::string& nic, bool force) override;
   absl::StatusOr<DrainReport> Undrain(const std::string& nic) override;
+  absl::StatusOr<WhatIfReport> WhatIf(const std::vector<std::string>& nics, bool gone) override;
   absl::StatusOr<MoveReport> Move(const IpAddress& address, const std::string& nic) override;
   absl::Status Detach() override;
 

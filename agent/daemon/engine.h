@@ -118,6 +118,10 @@ class Engine {
   // has the name. kFailedPrecondition: `nic` is of another group, or not usable.
   absl::StatusOr<MoveReport> Move(const IpAddress& address, const std::string& nic);
 
+  // What would become of homes and addresses if these members lost their link now, or (`gone`) were
+  // removed. kNotFound: no member has the name.
+  absl::StatusOr<WhatIfReport> WhatIf(const std::vector<std::string>& nics, bool gone);
+
   // Takes everything back: programs, maps, rules, routes, filters, knobs, addresses that the agent
   // added. kFailedPrecondition: nothing could be removed, and the engine goes on. Otherwise it is
   // of no use afterwards.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -35,6 +36,10 @@ class AgentApi {
   // refused, unless `force`.
   virtual absl::StatusOr<DrainReport> Drain(const std::string& nic, bool force) = 0;
   virtual absl::StatusOr<DrainReport> Undrain(const std::string& nic) = 0;
+
+  // What would happen if these members lost their link now, or (`gone`) were removed. Changes
+  // nothing.
+  virtual absl::StatusOr<WhatIfReport> WhatIf(const std::vector<std::string>& nics, bool gone) = 0;
 
   // Makes an address live on another NIC of its group, for good. It is not link-local.
   virtual absl::StatusOr<MoveReport> Move(const IpAddress& address, const std::string& nic) = 0;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "agent/serve/interface.h"
+#include "agent/serve/orders_json.h"
 #include "agent/serve/status_json.h"
 #include "agent/serve/version.h"
 
@@ -122,6 +123,20 @@ VarlinkReply Move(const VarlinkCall& call, AgentApi* api) {
   return report.ok() ? VarlinkReply{.parameters = MoveToJson(*report)} : Refused(report.status());
 }
 
+VarlinkReply WhatIf(const VarlinkCall& call, AgentApi* api) {
+  std::vector<std::string> nics;
+  bool gone = false;
+  JsonReader nics_reader(call.parameters, "parameters");
+  if (!nics_reader.Optional("nics", &nics).status().ok() || nics.empty()) {
+    return Error(kInvalidParameterError, "parameter", "nics");
+  }
+  if (!JsonReader(call.parameters, "parameters").Optional("gone", &gone).status().ok()) {
+    return Error(kInvalidParameterError, "parameter", "gone");
+  }
+  const auto report = api->WhatIf(nics, gone);
+  return report.ok() ? VarlinkReply{.parameters = WhatIfToJson(*report)} : Refused(report.status());
+}
+
 VarlinkReply Detach(AgentApi* api) {
   const absl::Status status = api->Detach();
   return status.ok() ? VarlinkReply{} : Refused(status);
@@ -195,6 +210,9 @@ VarlinkReplies AnswerCall(const VarlinkCall& call, AgentApi* api) {
   }
   if (call.method == "io.stronghost.Agent.Move") {
     return [call, api] { return Move(call, api); };
+  }
+  if (call.method == "io.stronghost.Agent.WhatIf") {
+    return [call, api] { return WhatIf(call, api); };
   }
   if (call.method == "io.stronghost.Agent.Detach") {
     return [api] { return Detach(api); };

@@ -6,20 +6,12 @@
 #include "absl/time/clock.h"
 
 namespace stronghost {
-namespace {
-
-Json OrNull(const std::string& text) {
-  return text.empty() ? Json(nullptr) : Json(text);
-}
-
-}  // namespace
-
 Json EventToJson(const Event& event) {
   Json json = event.more;
   json["time"] = absl::FormatTime(absl::RFC3339_full, event.time, absl::UTCTimeZone());
   json["event"] = event.event;
-  json["group"] = OrNull(event.group);
-  json["nic"] = OrNull(event.nic);
+  json["group"] = NullIfEmpty(event.group);
+  json["nic"] = NullIfEmpty(event.nic);
   json["detail"] = event.detail;
   return json;
 }

@@ -153,6 +153,26 @@ method Move(address: string, nic: string) -> (
   expires_in: ?int
 )
 
+# What would become of a home.
+type WhatIfHome (
+  group: string,
+  nic: string,
+  # the NIC that carries it now, and the one that would; null: none
+  wire: ?string,
+  then: ?string,
+  addresses: int
+)
+
+# Addresses that would live elsewhere.
+type WhatIfRelocation (from: string, to: string, addresses: int)
+
+# What would happen if these NICs lost their link now, all together, or were removed (gone).
+# Nothing is changed.
+method WhatIf(nics: []string, gone: ?bool) -> (
+  homes: []WhatIfHome,
+  relocated: []WhatIfRelocation
+)
+
 # What happens, as it happens; to be called with "more", and without an end. The first event is
 # "watching". Further keys go by the event:
 #   failover, failback: nic is the home; from, to, cause, outage_ns (0: planned)

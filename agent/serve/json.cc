@@ -27,6 +27,10 @@ std::string JsonText(const Json& value, int indent) {
   return value.dump(indent, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
 }
 
+Json NullIfEmpty(const std::string& text) {
+  return text.empty() ? Json(nullptr) : Json(text);
+}
+
 JsonReader::JsonReader(const Json& object, absl::string_view what) : object_(object), what_(what) {
   if (!object.is_object()) {
     status_ = absl::InvalidArgumentError(absl::StrCat(what_, " is no JSON object"));

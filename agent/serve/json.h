@@ -23,6 +23,9 @@ absl::StatusOr<Json> ParseJson(absl::string_view text);
 // Text of `value`; bytes that are no UTF-8 become U+FFFD. `indent` -1: one line.
 std::string JsonText(const Json& value, int indent = -1);
 
+// null for "".
+Json NullIfEmpty(const std::string& text);
+
 // Reads the fields of one object. The first mismatch is kept in status() and ends all further
 // reading; until then outputs are set only from fields that are there. A missing field is an
 // error, except for the methods named Optional: null and absence leave the output alone.

@@ -140,6 +140,24 @@ struct MoveReport {
   bool operator==(const MoveReport&) const = default;
 };
 
+// What would become of a home if NICs were lost.
+struct WhatIfHome {
+  std::string group;
+  std::string nic;
+  std::string wire;        // that carries it now; "": none
+  std::string then;        // that would carry it; "": none that works
+  uint64_t addresses = 0;  // that it would own
+
+  bool operator==(const WhatIfHome&) const = default;
+};
+
+struct WhatIfReport {
+  std::vector<WhatIfHome> homes;
+  std::vector<RelocatedReport> relocated;  // what would move, at once
+
+  bool operator==(const WhatIfReport&) const = default;
+};
+
 // A NIC that was taken out of service, or put back.
 struct DrainReport {
   std::string nic;

@@ -18,10 +18,6 @@ Json TimeToJson(absl::Time time) {
   return absl::FormatTime(absl::RFC3339_full, time, absl::UTCTimeZone());
 }
 
-Json NullIfEmpty(const std::string& text) {
-  return text.empty() ? Json() : Json(text);
-}
-
 Json NicToJson(const NicReport& nic) {
   return {{"name", nic.name},
           {"ifindex", ToInt(nic.ifindex)},
@@ -259,40 +255,6 @@ Json ExplainToJson(const ExplainReport& report) {
           {"action", report.action},
           {"next_hop", report.next_hop ? Json(*report.next_hop) : Json()},
           {"why", report.why}};
-}
-
-Json DrainToJson(const DrainReport& report) {
-  return {{"nic", report.nic},
-          {"state", report.state},
-          {"wire", NullIfEmpty(report.wire)},
-          {"addresses", report.addresses}};
-}
-
-absl::StatusOr<DrainReport> DrainFromJson(const Json& json) {
-  DrainReport report;
-  JsonReader reader(json, "drain");
-  reader.Get("nic", &report.nic).Get("state", &report.state);
-  reader.Optional("wire", &report.wire).Optional("addresses", &report.addresses);
-  RETURN_IF_ERROR(reader.status());
-  return report;
-}
-
-Json MoveToJson(const MoveReport& report) {
-  return {{"address", report.address},
-          {"from", report.from},
-          {"to", report.to},
-          {"sessions_ended", report.sessions_ended},
-          {"expires_in", report.expires_in}};
-}
-
-absl::StatusOr<MoveReport> MoveFromJson(const Json& json) {
-  MoveReport report;
-  JsonReader reader(json, "move");
-  reader.Get("address", &report.address).Get("from", &report.from).Get("to", &report.to);
-  reader.Optional("sessions_ended", &report.sessions_ended)
-      .Optional("expires_in", &report.expires_in);
-  RETURN_IF_ERROR(reader.status());
-  return report;
 }
 
 absl::StatusOr<ExplainReport> ExplainFromJson(const Json& json) {

@@ -12,16 +12,12 @@ namespace stronghost {
 
 Json StatusToJson(const StatusReport& report);
 Json ExplainToJson(const ExplainReport& report);
-Json DrainToJson(const DrainReport& report);
-Json MoveToJson(const MoveReport& report);
 
 // The other way round, for the command line. Keys that are not known are ignored; what the
 // contract promises and is not there, or is of another type, is an InvalidArgument error. The
 // stand-ins are not read: they follow from the addresses.
 absl::StatusOr<StatusReport> StatusFromJson(const Json& json);
 absl::StatusOr<ExplainReport> ExplainFromJson(const Json& json);
-absl::StatusOr<DrainReport> DrainFromJson(const Json& json);
-absl::StatusOr<MoveReport> MoveFromJson(const Json& json);
 
 // A status in pieces, so that ten thousand addresses don't hold up the event loop: first all but
 // the addresses, then addresses only, `chunk` at a time and under their group's name.

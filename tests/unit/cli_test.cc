@@ -15,6 +15,7 @@
 
 #include "agent/base/status.h"
 #include "agent/cli/detach_offline.h"
+#include "agent/serve/orders_json.h"
 #include "agent/serve/status_json.h"
 #include "agent/serve/version.h"
 #include "tests/unit/serve_fixture.h"
@@ -188,6 +189,30 @@ TEST_F(CliTest, MoveSaysWhereTheAddressLives) {
   agent_.move = absl::FailedPreconditionError("eth1 is down; bring it up");
   ExpectFailure(Run({"move", "198.51.100.1", "eth1"}), "eth1 is down; bring it up\n");
   EXPECT_EQ(Run({"move", "198.51.100.1"}).status, kExitUsage);
+}
+
+TEST_F(CliTest, WhatIfSaysWhatWouldChange) {
+  agent_.what_if = WhatIfReport{{{"front", "eth0", "eth0", "eth1", 3},
+                                 {"front", "eth1", "eth1", "eth1", 1},
+                                 {"front", "eth2", "eth2", "", 1},
+                                 {"front", "eth3", "eth0", "eth3", 2}},
+                                {{"eth0", "eth1", 2}}};
+  Start();
+  const Outcome text = Run({"what-if", "--gone", "eth0", "eth2"});
+  EXPECT_EQ(text.status, kExitDone) << text.err;
+  EXPECT_EQ(text.out,
+            "eth1 would stand in for eth0 (3 addresses)\n"
+            "nothing would carry eth2 (1 address)\n"
+            "eth3 would carry its own frames again (2 addresses)\n"
+            "2 addresses of eth0 would live on eth1\n");
+  EXPECT_EQ(agent_.asked, "what-if eth0 eth2 gone");
+  EXPECT_EQ(Json::parse(Run({"what-if", "--json", "eth0"}).out), WhatIfToJson(*agent_.what_if));
+  EXPECT_EQ(agent_.asked, "what-if eth0");
+  agent_.what_if = WhatIfReport{{{"front", "eth1", "eth1", "eth1", 1}}, {}};
+  EXPECT_EQ(Run({"what-if", "eth0"}).out, "nothing would change\n");
+  agent_.what_if = absl::NotFoundError("no group has a NIC 'eth9'; name one of eth0");
+  ExpectFailure(Run({"what-if", "eth9"}), "no group has a NIC 'eth9'; name one of eth0\n");
+  EXPECT_EQ(Run({"what-if"}).status, kExitUsage);
 }
 
 TEST_F(CliTest, DrainHandsOnARefusal) {

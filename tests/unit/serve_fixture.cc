@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "agent/base/status.h"
 #include "agent/serve/unix_listener.h"
 
@@ -139,6 +140,11 @@ absl::StatusOr<DrainReport> FakeAgent::Drain(const std::string& nic, bool force)
 absl::StatusOr<DrainReport> FakeAgent::Undrain(const std::string& nic) {
   asked = absl::StrCat("undrain ", nic);
   return drain;
+}
+
+absl::StatusOr<WhatIfReport> FakeAgent::WhatIf(const std::vector<std::string>& nics, bool gone) {
+  asked = absl::StrCat("what-if ", absl::StrJoin(nics, " "), gone ? " gone" : "");
+  return what_if;
 }
 
 absl::StatusOr<MoveReport> FakeAgent::Move(const IpAddress& address, const std::string& nic) {

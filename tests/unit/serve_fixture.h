@@ -47,12 +47,14 @@ class FakeAgent : public AgentApi {
                                         const std::string& scope) override;
   absl::StatusOr<DrainReport> Drain(const std::string& nic, bool force) override;  // an event too
   absl::StatusOr<DrainReport> Undrain(const std::string& nic) override;
+  absl::StatusOr<WhatIfReport> WhatIf(const std::vector<std::string>& nics, bool gone) override;
   absl::StatusOr<MoveReport> Move(const IpAddress& address, const std::string& nic) override;
   absl::Status Detach() override;  // makes the loop exit if it succeeds
 
   StatusReport status = SampleStatus();
   absl::StatusOr<ExplainReport> explain = SampleExplain();
   absl::StatusOr<DrainReport> drain = DrainReport{"eth0", "drained", "eth1", 2};
+  absl::StatusOr<WhatIfReport> what_if = WhatIfReport{};
   absl::StatusOr<MoveReport> move = MoveReport{"198.51.100.1", "eth0", "eth1", 0, 0};
   absl::Status detach;
   sd_event* loop = nullptr;

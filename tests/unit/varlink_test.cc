@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/serve/agent_service.h"
 #include "agent/serve/interface.h"
+#include "agent/serve/orders_json.h"
 #include "agent/serve/status_json.h"
 #include "agent/serve/varlink_message.h"
 #include "agent/serve/version.h"
