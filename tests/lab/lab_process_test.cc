@@ -26,6 +26,7 @@
 #include "tests/lib/lab.h"
 #include "tests/lib/mounts.h"
 #include "tests/lib/netns.h"
+#include "tests/lib/scratch.h"
 
 namespace stronghost::lab {
 namespace {
@@ -188,8 +189,10 @@ TEST(VictimOfKill, DISABLED_WaitsForItsEnd) {
   ASSERT_OK_AND_ASSIGN(const Process child,
                        Process::Start(lab->server(), {.argv = {"sleep", "1000"}}));
   ASSERT_OK_AND_ASSIGN(const std::string orphan, lab->client().Check({"sh", "-c", kOrphan}));
+  const std::string files = absl::StrCat("/tmp/", ScratchName("victim"));
+  ASSERT_TRUE(std::filesystem::create_directory(files));
   std::cout << "made " << child.pid() << " " << orphan << " " << lab->server().name() << " "
-            << cgroup.path() << " " << folder.path() << " end" << std::endl;
+            << cgroup.path() << " " << folder.path() << " " << files << " end" << std::endl;
   pause();
 }
 
@@ -203,11 +206,12 @@ TEST(CrashTest, NothingOfAKilledTestStays) {
   const std::string output = victim.Output();
   const std::vector<std::string> words =
       absl::StrSplit(output.substr(output.find("made ")), absl::ByAnyChar(" \n"));
-  ASSERT_GE(words.size(), 7U) << output;
+  ASSERT_GE(words.size(), 8U) << output;
   pid_t child = 0;
   pid_t orphan = 0;
   ASSERT_TRUE(absl::SimpleAtoi(words[1], &child) && absl::SimpleAtoi(words[2], &orphan));
-  const std::vector<std::string> left = {absl::StrCat("/run/netns/", words[3]), words[4], words[5]};
+  const std::vector<std::string> left = {absl::StrCat("/run/netns/", words[3]), words[4], words[5],
+                                         words[6]};
   for (const std::string& path : left) {
     EXPECT_TRUE(Exists(path)) << path;
   }

@@ -1,7 +1,9 @@
 #include "tests/lib/lab.h"
 
+#include <filesystem>
 #include <functional>
 #include <mutex>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "agent/base/status.h"
@@ -9,6 +11,7 @@
 #include "tests/lib/bpffs.h"
 #include "tests/lib/cgroup.h"
 #include "tests/lib/ethtool.h"
+#include "tests/lib/scratch.h"
 
 namespace stronghost::lab {
 namespace {
@@ -47,6 +50,10 @@ void SweepLeftOvers() {
   SweepNetNamespaces();
   SweepCgroups();
   SweepPinFolders();
+  for (const std::string& name : DeadNamesIn("/tmp")) {
+    std::error_code ignored;
+    std::filesystem::remove_all(absl::StrCat("/tmp/", name), ignored);
+  }
 }
 
 absl::StatusOr<std::unique_ptr<Lab>> Lab::Create(const LabOptions& options) {

@@ -95,7 +95,8 @@ class Lab {
   std::vector<int> bridge_index_;  // of each segment's bridge
 };
 
-// Removes what test processes that were killed left behind: namespaces, cgroups, pin folders.
+// Removes what test processes that were killed left behind: namespaces, cgroups, pin folders,
+// folders under /tmp.
 void SweepLeftOvers();
 
 }  // namespace stronghost::lab
