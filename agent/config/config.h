@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,7 +24,8 @@ constexpr int kMaxFlapLimit = 1000;
 struct AddressConfig {
   IpPrefix ip;
   std::string home;  // NIC name, a member of the group
-  std::optional<IpAddress> gateway;
+  // Its own default gateways, the preferred one first (`gateway` or `gateways`); none: the group's.
+  std::vector<IpAddress> gateways;
 
   bool operator==(const AddressConfig&) const = default;
 };

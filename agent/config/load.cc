@@ -48,6 +48,24 @@ void ReadDetect(const TomlNode& node, const std::string& path, const ReadLog& lo
   detect.ReportUnknownKeys();
 }
 
+// One gateway alone has a key of its own.
+void ReadOwnGateways(const TomlNode& node, const std::string& path, TableReader& address,
+                     const ReadLog& log, std::vector<IpAddress>* gateways) {
+  std::optional<IpAddress> gateway;
+  address.Address("gateway", &gateway);
+  address.Addresses("gateways", kGatewayExample, gateways);
+  if (const TomlNode* list = node.Find("gateways");
+      list != nullptr && node.Find("gateway") != nullptr) {
+    log.Add(list->position,
+            "the address has both gateway and gateways; write all into gateways, the preferred "
+            "one first");
+  } else if (gateway.has_value()) {
+    *gateways = {*gateway};
+    log.sources->Set(absl::StrCat(path, ".gateways[0]"),
+                     log.sources->Find(absl::StrCat(path, ".gateway")));
+  }
+}
+
 // An entry without usable `ip` stays, marked as broken, so that paths count like the file does.
 void ReadAddress(const TomlNode& node, const std::string& group_path, const ReadLog& log,
                  GroupConfig* group) {
@@ -57,7 +75,7 @@ void ReadAddress(const TomlNode& node, const std::string& group_path, const Read
   TableReader address(node, path, "[[group.address]]", log);
   address.AddressWithLength("ip", &ip);
   address.Text("home", kNicExample, &config.home);
-  address.Address("gateway", &config.gateway);
+  ReadOwnGateways(node, path, address, log, &config.gateways);
   address.ReportUnknownKeys();
   if (ip.has_value()) {
     config.ip = *ip;

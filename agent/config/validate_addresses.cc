@@ -38,6 +38,12 @@ IpAddress Broadcast(const IpPrefix& prefix) {
   return IpAddress::FromBytes16(bytes.data());
 }
 
+// A subnet of two has no broadcast address (RFC 3021).
+bool IsBroadcastOf(const IpPrefix& prefix, const IpAddress& address) {
+  return prefix.address.IsV4() && address.IsV4() && prefix.length < 31 &&
+         Broadcast(prefix) == address;
+}
+
 bool IsHostLength(const IpPrefix& prefix) {
   return prefix.length == prefix.address.max_length();
 }
@@ -90,7 +96,7 @@ class AddressChecks {
       Add(path, address.ToString(), " is the ",
           address.IsV4() ? "network address" : "subnet-router anycast address (RFC 4291 2.6.1)",
           " of ", ip.ToString(), "; write a host's address, or correct the prefix length");
-    } else if (address.IsV4() && Broadcast(ip) == address) {
+    } else if (IsBroadcastOf(ip, address)) {
       Add(path, address.ToString(), " is the broadcast address of ", ip.Network().ToString(),
           "; write a host's address, or correct the prefix length");
     }
@@ -136,10 +142,22 @@ class AddressChecks {
       CheckNeighbour(g, ItemPath(g, "detect.probe_targets", i), "probe target",
                      group.detect.probe_targets[i]);
     }
+    CheckOnce(GroupPath(g), group.gateways);
     for (size_t i = 0; i < group.addresses.size(); ++i) {
-      if (group.addresses[i].gateway.has_value()) {
-        CheckOwnGateway(g, ItemPath(g, "address", i), group.addresses[i].ip,
-                        *group.addresses[i].gateway);
+      const AddressConfig& address = group.addresses[i];
+      for (size_t k = 0; k < address.gateways.size(); ++k) {
+        CheckOwnGateway(g, i, k);
+      }
+      CheckOnce(ItemPath(g, "address", i), address.gateways);
+    }
+  }
+
+  void CheckOnce(const std::string& path, const std::vector<IpAddress>& gateways) {
+    for (size_t i = 0; i < gateways.size(); ++i) {
+      const auto first = std::find(gateways.begin(), gateways.end(), gateways[i]);
+      if (static_cast<size_t>(first - gateways.begin()) != i) {
+        Add(absl::StrCat(path, ".gateways[", i, "]"), "gateway ", gateways[i].ToString(),
+            " is written twice; leave out one of the two");
       }
     }
   }
@@ -176,13 +194,16 @@ class AddressChecks {
         group.name, "'; correct it or a prefix length");
   }
 
-  void CheckOwnGateway(size_t g, const std::string& address_path, const IpPrefix& ip,
-                       const IpAddress& gateway) {
-    const std::string path = absl::StrCat(address_path, ".gateway");
+  void CheckOwnGateway(size_t g, size_t i, size_t k) {
+    const GroupConfig& group = config_.groups[g];
+    const IpPrefix& ip = group.addresses[i].ip;
+    const IpAddress& gateway = group.addresses[i].gateways[k];
+    const std::string address_path = ItemPath(g, "address", i);
+    const std::string path = absl::StrCat(address_path, ".gateways[", k, "]");
     CheckNeighbour(g, path, "gateway", gateway);
-    if (!config_.groups[g].policy_rules) {
+    if (!group.policy_rules && k == 0) {
       Add(path, "a gateway of its own needs policy rules; set policy_rules = true in group '",
-          config_.groups[g].name, "', or leave the gateway out");
+          group.name, "', or leave the gateway out");
     }
     if (!Unusable(gateway).empty() || sources_.IsBroken(absl::StrCat(address_path, ".ip"))) {
       return;
@@ -193,6 +214,9 @@ class AddressChecks {
     } else if (!gateway.IsLinkLocal() && !IsHostLength(ip) && !ip.Contains(gateway)) {
       Add(path, "gateway ", gateway.ToString(), " lies outside of ", ip.Network().ToString(),
           ", the subnet of its address; correct it or the prefix length");
+    } else if (!IsHostLength(ip) && IsBroadcastOf(ip, gateway)) {
+      Add(path, "gateway ", gateway.ToString(), " is the broadcast address of ",
+          ip.Network().ToString(), "; write another host's address, or correct the prefix length");
     }
   }
 

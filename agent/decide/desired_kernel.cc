@@ -11,6 +11,7 @@
 #include "absl/types/span.h"
 #include "agent/base/ids.h"
 #include "agent/decide/decide.h"
+#include "agent/decide/main_routes.h"
 
 namespace stronghost {
 namespace {
@@ -32,6 +33,9 @@ class KernelBuilder {
 
   KernelState Build() {
     AddMainRoutes();
+    std::vector<RouteFact> coming = state_.routes;
+    coming.insert(coming.end(), state_.restored_routes.begin(), state_.restored_routes.end());
+    main_routes_ = MainRoutes(input_.facts.routes, coming);
     for (const Member& member : members_) {
       if (member.home == HomeIndex::kNone) {
         continue;
@@ -41,13 +45,17 @@ class KernelBuilder {
       AddFilters(member);
       if (member.group->policy_rules) {
         state_.ifgroups[member.link->index] = kLinkGroup;
-        AddTable(member, TableOf(member.home), nullptr);
+        AddTable(member, TableOf(member.home), {});
         AddGatewayTables(member);
       }
     }
     AddLeftAddresses();
     AddRules();
-    std::sort(state_.routes.begin(), state_.routes.end());
+    // On-link ones first: the kernel looks for the gateways of the others among them.
+    std::sort(state_.routes.begin(), state_.routes.end(),
+              [](const RouteFact& a, const RouteFact& b) {
+                return std::pair(a.gateway.has_value(), a) < std::pair(b.gateway.has_value(), b);
+              });
     state_.routes.erase(std::unique(state_.routes.begin(), state_.routes.end()),
                         state_.routes.end());
     std::sort(state_.rules.begin(), state_.rules.end());
@@ -232,41 +240,62 @@ class KernelBuilder {
            });
   }
 
-  // The home's subnets and its ways beyond them; by `gateway` alone if there is one.
-  void AddTable(const Member& member, uint32_t table, const IpAddress* gateway) {
-    const std::vector<IpPrefix> subnets = SubnetsOf(member);
+  // The home's subnets and its ways beyond them; by `gateways` alone if there are some, for an
+  // address of their family.
+  void AddTable(const Member& member, uint32_t table, absl::Span<const IpAddress> own_gateways) {
+    std::vector<IpPrefix> on_link = SubnetsOf(member);
     absl::btree_map<IpPrefix, IpAddress> networks;  // network -> first address in it
-    for (const IpPrefix& subnet : subnets) {
+    for (const IpPrefix& subnet : on_link) {
       networks.try_emplace(subnet.Network(), subnet.address);
     }
+    LeastMetrics least_metrics;
     for (const auto& [network, address] : networks) {
       RouteFact route = Route(member, table, network);
       if (network.address.IsV4()) {
         route.source = address;
         route.scope = RT_SCOPE_LINK;
       }
+      least_metrics[network] = route.metric + 1;
       state_.routes.push_back(route);
     }
+    absl::Span<const RouteFact> others = main_routes_.Others(member.link->index);
+    if (others.size() > kFollowedRoutes && own_gateways.empty()) {
+      problems_.push_back(absl::StrCat(
+          "sources of ", member.name, " use ", kFollowedRoutes, " of the ", others.size(),
+          " routes that table main has through it, and its default gateways for all else; join "
+          "some of the routes"));
+    }
+    others = others.subspan(0, kFollowedRoutes);
+    for (const RouteFact& route : others) {
+      if (!route.gateway.has_value()) {
+        on_link.push_back(route.destination);
+      }
+    }
     for (const bool v4 : {true, false}) {
-      // No rule leads here then, and the kernel refuses an IPv6 gateway that it reaches elsewhere.
+      // No rule leads here then.
       if (!HasAddress(member, v4)) {
         continue;
       }
-      if (gateway == nullptr) {
-        AddDefaultRoutes(member, table, subnets, GatewaysOf(member, v4));
-      } else if (gateway->IsV4() == v4) {
-        AddDefaultRoutes(member, table, subnets, {*gateway});
+      if (own_gateways.empty()) {
+        AddDefaultRoutes(member, table, on_link, GatewaysOf(member, v4));
+      } else if (own_gateways[0].IsV4() == v4) {
+        AddDefaultRoutes(member, table, on_link, own_gateways);
+      }
+      for (const RouteFact& route : others) {
+        if (route.destination.address.IsV4() == v4) {
+          AddFollowedRoute(member, table, on_link, route, least_metrics[route.destination]);
+        }
       }
     }
   }
 
-  // A table for each address that has a gateway of its own. Numbered by its place in the file, so
+  // A table for each address that has gateways of its own. Numbered by its place in the file, so
   // that no table changes hands when a NIC comes or goes.
   void AddGatewayTables(const Member& member) {
     uint32_t table = kGatewayTableBase;
     for (const GroupConfig& group : input_.config.groups) {
       for (const AddressConfig& address : group.addresses) {
-        if (!address.gateway.has_value()) {
+        if (address.gateways.empty()) {
           continue;
         }
         const uint32_t mine = table++;
@@ -280,7 +309,7 @@ class KernelBuilder {
                                            kGatewayTables, " addresses can have one"));
           continue;
         }
-        AddTable(member, mine, &*address.gateway);
+        AddTable(member, mine, address.gateways);
         table_of_address_[address.ip.address] = mine;
       }
     }
@@ -294,22 +323,41 @@ class KernelBuilder {
             .protocol = kRouteProtocol};
   }
 
-  void AddDefaultRoutes(const Member& member, uint32_t table, absl::Span<const IpPrefix> subnets,
+  void AddDefaultRoutes(const Member& member, uint32_t table, absl::Span<const IpPrefix> on_link,
                         absl::Span<const IpAddress> gateways) {
     uint32_t order = 0;
     for (const IpAddress& gateway : gateways) {
       RouteFact route = Route(member, table, {gateway.IsV4() ? IpAddress::V4(0) : IpAddress(), 0});
       route.gateway = gateway;
       route.metric = 1024 + order++;
-      const bool on_link = gateway.IsLinkLocal() ||
-                           std::any_of(subnets.begin(), subnets.end(), [&](const IpPrefix& subnet) {
-                             return subnet.Contains(gateway);
-                           });
-      if (!on_link) {
-        route.flags |= RTNH_F_ONLINK;
-      }
-      state_.routes.push_back(route);
+      AddWay(member, on_link, route);
     }
+  }
+
+  // A route that table main has through the home, with its metric, or the least that is free.
+  void AddFollowedRoute(const Member& member, uint32_t table, absl::Span<const IpPrefix> on_link,
+                        const RouteFact& followed, uint32_t& least_metric) {
+    RouteFact route = Route(member, table, followed.destination);
+    route.gateway = followed.gateway;
+    route.metric = std::max(followed.metric, least_metric);
+    least_metric = route.metric + 1;
+    AddWay(member, on_link, route);
+  }
+
+  // Its gateway need not lie in a subnet of the home. IPv6 refuses RTNH_F_ONLINK for one that table
+  // main reaches through a sibling, and takes a host route.
+  void AddWay(const Member& member, absl::Span<const IpPrefix> on_link, RouteFact route) {
+    const bool reached = !route.gateway.has_value() || route.gateway->IsLinkLocal() ||
+                         std::any_of(on_link.begin(), on_link.end(), [&](const IpPrefix& subnet) {
+                           return subnet.Contains(*route.gateway);
+                         });
+    if (!reached && route.gateway->IsV4()) {
+      route.flags |= RTNH_F_ONLINK;
+    } else if (!reached) {
+      state_.routes.push_back(
+          Route(member, route.table, {*route.gateway, route.gateway->max_length()}));
+    }
+    state_.routes.push_back(route);
   }
 
   // The configured ones; else those of the main table's default routes through the home.
@@ -320,28 +368,7 @@ class KernelBuilder {
         gateways.push_back(gateway);
       }
     }
-    if (!gateways.empty()) {
-      return gateways;
-    }
-    std::vector<RouteFact> defaults;
-    std::vector<RouteFact> routes = input_.facts.routes;
-    routes.insert(routes.end(), state_.routes.begin(), state_.routes.end());  // about to be there
-    routes.insert(routes.end(), state_.restored_routes.begin(), state_.restored_routes.end());
-    for (const RouteFact& route : routes) {
-      if (route.table == RT_TABLE_MAIN && route.destination.length == 0 &&
-          route.destination.address.IsV4() == v4 && route.gateway.has_value() &&
-          route.link == member.link->index) {
-        defaults.push_back(route);
-      }
-    }
-    std::stable_sort(defaults.begin(), defaults.end(),
-                     [](const auto& a, const auto& b) { return a.metric < b.metric; });
-    for (const RouteFact& route : defaults) {
-      if (std::find(gateways.begin(), gateways.end(), *route.gateway) == gateways.end()) {
-        gateways.push_back(*route.gateway);
-      }
-    }
-    return gateways;
+    return gateways.empty() ? main_routes_.DefaultGateways(member.link->index, v4) : gateways;
   }
 
   // Addresses with gateways of their own come first: without rules they would not use them.
@@ -402,12 +429,18 @@ class KernelBuilder {
     });
   }
 
+  // Of each destination in a table, above those that are taken.
+  using LeastMetrics = absl::btree_map<IpPrefix, uint32_t>;
+  // More would cost the kernel as much again in each table.
+  static constexpr size_t kFollowedRoutes = 1024;
+
   const DecideInput& input_;
   const std::vector<Member>& members_;
   const DatapathState& datapath_;
   const Inventory& inventory_;
   std::vector<std::string>& problems_;
-  absl::btree_map<IpAddress, uint32_t> table_of_address_;  // of those with a gateway of their own
+  MainRoutes main_routes_;
+  absl::btree_map<IpAddress, uint32_t> table_of_address_;  // of those with gateways of their own
   KernelState state_;
 };
 

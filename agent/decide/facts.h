@@ -66,6 +66,7 @@ struct RouteFact {
   uint8_t scope = 0;       // RT_SCOPE_*
   uint32_t flags = 0;      // RTNH_F_ONLINK and friends
   bool multipath = false;  // one hop of several
+  int8_t preference = 0;   // RTA_PREF (RFC 4191): -1 high, 0 medium, 1 low
 
   auto operator<=>(const RouteFact&) const = default;
 };

@@ -208,9 +208,7 @@ class GroupFactChecks {
   // The gateways that an address may use.
   std::vector<IpAddress> Gateways(const AddressConfig& address) const {
     std::vector<IpAddress> gateways = group_.gateways;
-    if (address.gateway.has_value()) {
-      gateways.push_back(*address.gateway);
-    }
+    gateways.insert(gateways.end(), address.gateways.begin(), address.gateways.end());
     return gateways;
   }
 
@@ -249,14 +247,19 @@ class GroupFactChecks {
       CheckGateway(ItemPath(index_, "gateways", i), group_.gateways[i]);
     }
     for (size_t i = 0; i < group_.addresses.size(); ++i) {
-      if (group_.addresses[i].gateway.has_value()) {
-        CheckGateway(absl::StrCat(ItemPath(index_, "address", i), ".gateway"),
-                     *group_.addresses[i].gateway);
+      const std::vector<IpAddress>& own = group_.addresses[i].gateways;
+      for (size_t k = 0; k < own.size(); ++k) {
+        CheckGateway(absl::StrCat(ItemPath(index_, "address", i), ".gateways[", k, "]"), own[k]);
       }
     }
   }
 
   void CheckGateway(absl::string_view path, const IpAddress& gateway) {
+    if (found_.contains(gateway)) {
+      Add(FactSeverity::kRefused, path, "gateway ", gateway.ToString(),
+          " is this host's own address; write another host's address");
+      return;
+    }
     if (gateway.IsLinkLocal() || AnyContains(subnets_, gateway)) {
       return;
     }

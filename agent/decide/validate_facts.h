@@ -31,6 +31,7 @@ struct FactProblem {
 //
 //   refused  a member is a port of a bridge, bond or the like
 //   refused  a member is no Ethernet interface (no six-byte MAC: loopback, tun, WireGuard, ...)
+//   refused  a gateway is an address of a member of its group
 //   refused  an explicit address lies in no known subnet of its group, or a gateway in none
 //   warning  the same, where the subnets cannot all be known: a member is missing, or no subnet
 //            of the family is there at all (yet)

@@ -9,6 +9,7 @@ RouteFact CanonicalRoute(RouteFact route) {
   route.destination = route.destination.Network();
   route.table = route.table == 0 ? uint32_t{RT_TABLE_MAIN} : route.table;
   route.multipath = false;
+  route.preference = 0;
   route.flags &= route.gateway.has_value() ? uint32_t{RTNH_F_ONLINK} : 0U;
   if (route.destination.address.IsV6()) {
     route.metric = route.metric == 0 ? kIpv6DefaultMetric : route.metric;

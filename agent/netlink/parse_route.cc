@@ -9,7 +9,18 @@
 namespace stronghost {
 namespace {
 
+constexpr uint16_t kRtaPref = 20;         // RTA_PREF: Linux 4.1
 constexpr uint32_t kNextHopFlags = 0xff;  // RTNH_F_*; the rest of rtm_flags are RTM_F_*
+
+// The two bits of RFC 4191 section 2.1; the reserved value counts as medium.
+int8_t RankOf(uint8_t preference) {
+  constexpr uint8_t kHigh = 1;
+  constexpr uint8_t kLow = 3;
+  if (preference == kHigh) {
+    return -1;
+  }
+  return preference == kLow ? 1 : 0;
+}
 
 // RTA_VIA: the family of the gateway differs from the route's (RFC 5549).
 bool ReadVia(absl::Span<const char> payload, IpAddress& gateway) {
@@ -74,6 +85,7 @@ std::vector<RouteFact> ParseRoutes(const nlmsghdr& message) {
   absl::Span<const char> hops;
   bool good = true;
   uint32_t link = 0;
+  uint8_t preference = 0;
   const auto read = [&](uint16_t type, absl::Span<const char> payload) {
     switch (type) {
       case RTA_DST:
@@ -97,6 +109,9 @@ std::vector<RouteFact> ParseRoutes(const nlmsghdr& message) {
       case RTA_PRIORITY:
         good = ReadValue(payload, route.metric) && good;
         break;
+      case kRtaPref:
+        good = ReadValue(payload, preference) && good;
+        break;
       case RTA_MULTIPATH:
         hops = payload;
         break;
@@ -108,6 +123,7 @@ std::vector<RouteFact> ParseRoutes(const nlmsghdr& message) {
   if (!good || route.destination.length > route.destination.address.max_length()) {
     return {};
   }
+  route.preference = RankOf(preference);
   std::vector<RouteFact> routes;
   if (!hops.empty()) {
     return ReadHops(hops, family, route, routes) ? routes : std::vector<RouteFact>{};

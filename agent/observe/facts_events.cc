@@ -103,10 +103,11 @@ class Applier {
     const bool present = known != facts_.routes.end();
     bool replaced = false;
     if (present) {
+      replaced = known->preference != event.route.preference;
       *known = event.route;
     }
     if (event.replaces) {
-      replaced = EraseIf(facts_.routes, [&](const RouteFact& route) {
+      replaced |= EraseIf(facts_.routes, [&](const RouteFact& route) {
         return SameRouteKey(route, event.route) && !SameRoute(route, event.route);
       });
     }
@@ -235,7 +236,8 @@ void AddEvent(bool gone, std::optional<Fact> fact, std::vector<KernelEvent>& eve
 bool IsWatchedRoute(const RouteFact& route) {
   if (route.table == RT_TABLE_MAIN) {
     const bool by_hand = route.protocol == RTPROT_BOOT || route.protocol == RTPROT_STATIC ||
-                         route.protocol == kRouteProtocol || route.protocol == kDhcpProtocol;
+                         route.protocol == kRouteProtocol || route.protocol == kDhcpProtocol ||
+                         route.protocol == RTPROT_RA;
     return by_hand || route.destination.length == 0 || !route.gateway.has_value();
   }
   return route.table > kTableBase && route.table < kGatewayTableBase + kGatewayTables;

@@ -73,8 +73,8 @@ policy_rules = false
   front.relocate_after = absl::Seconds(90);
   front.detect = {absl::Milliseconds(5), ProbeMode::kAlways, {*IpAddress::Parse("198.51.100.253")}};
   front.addresses = {
-      {*IpPrefix::Parse("198.51.100.1/24"), "eth0", *IpAddress::Parse("198.51.100.253")},
-      {*IpPrefix::Parse("2001:db8::1/64"), "eth2", std::nullopt}};
+      {*IpPrefix::Parse("198.51.100.1/24"), "eth0", {*IpAddress::Parse("198.51.100.253")}},
+      {*IpPrefix::Parse("2001:db8::1/64"), "eth2", {}}};
   GroupConfig back;
   back.name = "back";
   back.nics = {"eth3"};
@@ -89,6 +89,25 @@ policy_rules = false
                         .reply_source_except = {53, 65535},
                         .groups = {front, back}};
   EXPECT_EQ(loaded.config, expected);
+}
+
+TEST(ConfigLoad, AnAddressHasOneGatewayOrAListInOrderOfPreference) {
+  const auto gateways = [](const std::string& keys) {
+    return ParseConfig(
+               "[[group]]\nname = \"a\"\nnics = [\"e\"]\n[[group.address]]\n"
+               "ip = \"198.51.100.1/24\"\nhome = \"e\"\n" +
+                   keys,
+               "f")
+        .config.groups.at(0)
+        .addresses.at(0)
+        .gateways;
+  };
+  const IpAddress a = *IpAddress::Parse("198.51.100.254");
+  const IpAddress b = *IpAddress::Parse("198.51.100.253");
+  EXPECT_THAT(gateways(""), testing::IsEmpty());
+  EXPECT_THAT(gateways("gateway = \"198.51.100.254\"\n"), testing::ElementsAre(a));
+  EXPECT_THAT(gateways("gateways = [\"198.51.100.254\", \"198.51.100.253\"]\n"),
+              testing::ElementsAre(a, b));
 }
 
 TEST(ConfigLoad, AbsentKeysKeepTheDefaults) {

@@ -106,6 +106,33 @@ INSTANTIATE_TEST_SUITE_P(
                            "gateway = \"198.51.100.254\"\n",
                      "7:11: ", "gateway 198.51.100.254 lies outside of 198.51.100.0/25",
                      "correct it or the prefix length"},
+        FailingInput{"BothKeys",
+                     GROUP "[[group.address]]\nip = \"198.51.100.1/24\"\nhome = \"e\"\n"
+                           "gateway = \"198.51.100.254\"\n"
+                           "gateways = [\"198.51.100.254\", \"198.51.100.253\"]\n",
+                     "8:12: ", "the address has both gateway and gateways",
+                     "write all into gateways, the preferred one first"},
+        FailingInput{"TwiceInTheGroup",
+                     GROUP "gateways = [\"198.51.100.254\", \"fe80::1\", \"198.51.100.254\"]\n",
+                     "4:42: ", "gateway 198.51.100.254 is written twice", "leave out one"},
+        FailingInput{"TwiceForAnAddress",
+                     GROUP "[[group.address]]\nip = \"198.51.100.1/24\"\nhome = \"e\"\n"
+                           "gateways = [\"198.51.100.254\", \"198.51.100.254\"]\n",
+                     "7:31: ", "gateway 198.51.100.254 is written twice", "leave out one"},
+        FailingInput{"SecondOutsideOfItsAddress",
+                     GROUP "[[group.address]]\nip = \"198.51.100.1/25\"\nhome = \"e\"\n"
+                           "gateways = [\"198.51.100.2\", \"198.51.100.254\"]\n",
+                     "7:29: ", "gateway 198.51.100.254 lies outside of 198.51.100.0/25",
+                     "correct it or the prefix length"},
+        FailingInput{"SecondOfTheOtherFamily",
+                     GROUP "[[group.address]]\nip = \"2001:db8::1/64\"\nhome = \"e\"\n"
+                           "gateways = [\"fe80::1\", \"198.51.100.254\"]\n",
+                     "7:24: ", "are not of one family", "write an IPv6 gateway"},
+        FailingInput{"BroadcastOfItsSubnet",
+                     GROUP "[[group.address]]\nip = \"198.51.100.1/24\"\nhome = \"e\"\n"
+                           "gateway = \"198.51.100.255\"\n",
+                     "7:11: ", "gateway 198.51.100.255 is the broadcast address of 198.51.100.0/24",
+                     "write another host's address"},
         FailingInput{"OfTheOtherFamily",
                      GROUP "[[group.address]]\nip = \"198.51.100.1/24\"\nhome = \"e\"\n"
                            "gateway = \"fe80::1\"\n",

@@ -226,17 +226,31 @@ TEST(DesiredKernel, HomeTableHasTheSubnetAndTheConfiguredGateways) {
       mine.push_back(route);
     }
   }
-  ASSERT_EQ(mine.size(), 4U);
+  ASSERT_EQ(mine.size(), 5U);
   for (const RouteFact& route : mine) {
     EXPECT_EQ(route.link, DecideWorld::Link(0));
     EXPECT_EQ(route.protocol, kRouteProtocol);
-    // 2001:db8::fe lies in no subnet of the home.
-    EXPECT_EQ((route.flags & RTNH_F_ONLINK) != 0,
-              route.gateway.has_value() && route.gateway->IsV6());
+    EXPECT_EQ(route.flags & RTNH_F_ONLINK, 0U);
   }
 }
 
-// The kernel refuses an IPv6 gateway that it reaches through a sibling.
+// The kernel refuses an IPv6 route by RTNH_F_ONLINK where it reaches the gateway through a sibling.
+TEST(DesiredKernel, AGatewayOutsideOfTheHomesSubnetsIsOnLinkAllTheSame) {
+  DecideWorld world(2);
+  world.AddAddress(0, "198.51.100.1/32");
+  world.AddAddress(0, "2001:db8::1/128");
+  world.config.groups[0].gateways = {*IpAddress::Parse("198.51.100.254"),
+                                     *IpAddress::Parse("2001:db8::fe")};
+  const std::vector<RouteFact>& routes = world.Decide().kernel.routes;
+  ASSERT_EQ(routes.size(), 3U);
+  EXPECT_EQ(routes[0].destination, *IpPrefix::Parse("2001:db8::fe/128")) << "before its use";
+  EXPECT_FALSE(routes[0].gateway.has_value());
+  for (const RouteFact& route : {routes[1], routes[2]}) {
+    EXPECT_EQ(route.destination.length, 0);
+    EXPECT_EQ((route.flags & RTNH_F_ONLINK) != 0, route.gateway->IsV4());
+  }
+}
+
 TEST(DesiredKernel, AHomeWithoutAnAddressOfAFamilyHasNoDefaultRouteInIt) {
   DecideWorld world(2);
   world.config.groups[0].gateways = {*IpAddress::Parse("198.51.100.254"),
@@ -259,7 +273,7 @@ TEST(DesiredKernel, AnAddressWithAGatewayOfItsOwnHasATableOfItsOwn) {
   const IpAddress own = *IpAddress::Parse("198.51.100.253");
   world.config.groups[0].gateways = {*IpAddress::Parse("198.51.100.254")};
   world.config.groups[0].addresses = {
-      {.ip = *IpPrefix::Parse("198.51.100.1/24"), .home = "n0", .gateway = own}};
+      {.ip = *IpPrefix::Parse("198.51.100.1/24"), .home = "n0", .gateways = {own}}};
   const KernelState& kernel = world.Decide().kernel;
   std::vector<RouteFact> mine;
   for (const RouteFact& route : kernel.routes) {
@@ -269,8 +283,8 @@ TEST(DesiredKernel, AnAddressWithAGatewayOfItsOwnHasATableOfItsOwn) {
     }
   }
   ASSERT_EQ(mine.size(), 2U) << "the gateway and the subnet";
-  EXPECT_EQ(mine[0].gateway, own);
-  EXPECT_FALSE(mine[1].gateway.has_value());
+  EXPECT_FALSE(mine[0].gateway.has_value());
+  EXPECT_EQ(mine[1].gateway, own);
   for (const RuleFact& rule : kernel.rules) {
     if (rule.priority == kRulePriorityHome) {
       const bool first = rule.from->address == *IpAddress::Parse("198.51.100.1");
@@ -284,8 +298,8 @@ TEST(DesiredKernel, AGatewaysTableKeepsItsNumberWhileAnotherNicIsMissing) {
   world.AddAddress(1, "198.51.100.2/24");
   const IpAddress own = *IpAddress::Parse("198.51.100.253");
   world.config.groups[0].addresses = {
-      {.ip = *IpPrefix::Parse("198.51.100.1/24"), .home = "n0", .gateway = own},
-      {.ip = *IpPrefix::Parse("198.51.100.2/24"), .home = "n1", .gateway = own}};
+      {.ip = *IpPrefix::Parse("198.51.100.1/24"), .home = "n0", .gateways = {own}},
+      {.ip = *IpPrefix::Parse("198.51.100.2/24"), .home = "n1", .gateways = {own}}};
   const auto table_of_second = [&] {
     for (const RuleFact& rule : world.Decide().kernel.rules) {
       if (rule.priority == kRulePriorityHome &&

@@ -166,6 +166,19 @@ TEST(ApplyEvent, ARouteIsAddedOnceAndReplacedByKey) {
   EXPECT_THAT(facts.routes, SizeIs(4));
 }
 
+// A router that advertises another preference sends the same route again.
+TEST(ApplyEvent, AnotherPreferenceOfARouteIsAChange) {
+  Facts facts = World();
+  RouteFact route = Route(kEth0, "2001:db8:5::/48", "fe80::1");
+  route.protocol = RTPROT_RA;
+  EXPECT_TRUE(IsWatchedRoute(route)) << "a route information option";
+  EXPECT_TRUE(ApplyEvent(facts, RouteChanged{route}));
+  EXPECT_FALSE(ApplyEvent(facts, RouteChanged{route}));
+  route.preference = -1;
+  EXPECT_TRUE(ApplyEvent(facts, RouteChanged{route}));
+  EXPECT_THAT(facts.routes, testing::Contains(route));
+}
+
 // What is left out of the facts may still take the place of something in them.
 TEST(ApplyEvent, ARouteBeyondAGatewayReplacesAnOnLinkOne) {
   Facts facts = World();

@@ -195,6 +195,25 @@ TEST(RoundTrip, AddressesRoutesRulesFilters) {
   }
 }
 
+// RFC 4191 section 2.1: 01 high, 00 medium, 11 low, 10 reserved.
+TEST(ParseRoutes, PreferenceOfARouter) {
+  const RouteFact route{.table = 254,
+                        .destination = Prefix("::/0"),
+                        .gateway = Ip("fe80::1"),
+                        .link = IfIndex{4},
+                        .metric = 1024,
+                        .protocol = RTPROT_RA};
+  for (const auto& [value, rank] :
+       {std::pair(0, 0), std::pair(1, -1), std::pair(3, 1), std::pair(2, 0)}) {
+    NetlinkMessage message = AddRouteRequest(route, RouteChange::kAdd);
+    message.PutU8(RTA_PREF, static_cast<uint8_t>(value));
+    const std::vector<RouteFact> parsed = ParseRoutes(message.header());
+    ASSERT_EQ(parsed.size(), 1U);
+    EXPECT_EQ(parsed[0].preference, rank) << value;
+    EXPECT_EQ(CanonicalRoute(parsed[0]), CanonicalRoute(route)) << "no part of what it is";
+  }
+}
+
 TEST(ParseRoutes, OneFactPerNextHop) {
   struct Hop {
     rtnexthop next;

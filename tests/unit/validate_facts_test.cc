@@ -305,12 +305,23 @@ TEST_F(ValidateFactsTest, OnLinkRoutesThroughAMemberAreSubnets) {
 
 TEST_F(ValidateFactsTest, AnAddressesOwnGatewayIsCheckedAndCounts) {
   Find(2, "198.51.100.1/24");
-  group().addresses = {{Prefix("203.0.113.9/24"), "eth0", Ip("203.0.113.254")}};
+  group().addresses = {{Prefix("203.0.113.9/24"), "eth0", {Ip("203.0.113.254")}}};
   EXPECT_THAT(Run(), IsEmpty());
-  group().addresses = {{Prefix("198.51.100.9/32"), "eth0", Ip("203.0.113.254")}};
-  EXPECT_THAT(Run(), ElementsAre(Problem(FactSeverity::kRefused, "group[0].address[0].gateway",
+  group().addresses = {{Prefix("198.51.100.9/32"), "eth0", {Ip("203.0.113.254")}}};
+  EXPECT_THAT(Run(), ElementsAre(Problem(FactSeverity::kRefused, "group[0].address[0].gateways[0]",
                                          "gateway 203.0.113.254 lies in no subnet",
                                          "give a member an address of its subnet")));
+}
+
+TEST_F(ValidateFactsTest, AnAddressOfTheHostItselfIsNoGateway) {
+  Find(2, "198.51.100.1/24");
+  Find(3, "198.51.100.2/24");
+  Gateway("198.51.100.1");
+  group().addresses = {{Prefix("198.51.100.9/24"), "eth0", {Ip("198.51.100.2")}}};
+  EXPECT_THAT(Run(), ElementsAre(Problem(FactSeverity::kRefused, "group[0].gateways[0]",
+                                         "198.51.100.1 is this host's own", "another host's"),
+                                 Problem(FactSeverity::kRefused, "group[0].address[0].gateways[0]",
+                                         "198.51.100.2 is this host's own", "another host's")));
 }
 
 // Each pair looked at would be 100 million comparisons: well over the limit below.
