@@ -3,6 +3,7 @@
  * on a stand-in into the ingress of its home, so that the stack sees it arrive there.
  */
 #include "bpf/lib/account.h"
+#include "bpf/lib/heard.h"
 #include "bpf/lib/ingress.h"
 #include "bpf/lib/mark.h"
 #include "bpf/lib/rewrite.h"
@@ -79,8 +80,9 @@ static __noinline int clone_into_homes(struct __sk_buff *skb, __u32 start)
 }
 
 struct plain {
-	__u32 home; /* index: who owns the destination */
-	__u32 here; /* index: the NIC that the packet is on */
+	__u32 home;   /* index: who owns the destination */
+	__u32 here;   /* index: the NIC that the packet is on */
+	bool watched; /* its gateways are */
 };
 
 /*
@@ -107,12 +109,32 @@ static __always_inline bool plain_unicast(const struct __sk_buff *skb, struct pl
 		return false;
 	if (likely(home->ifindex == skb->ifindex)) {
 		plain->here = plain->home;
+		plain->watched = home->flags & SH_HOME_WATCHED;
 		return same_mac(eth->h_dest, home->mac.bytes);
 	}
 	plain->here = member_on(plain->home, skb->ifindex);
 	here = home_at(plain->here);
+	plain->watched = here && here->flags & SH_HOME_WATCHED;
 	return plain->here && here &&
 	       (same_mac(eth->h_dest, home->mac.bytes) || same_mac(eth->h_dest, here->mac.bytes));
+}
+
+static __always_inline void note(struct __sk_buff *skb, __u32 here, enum kind kind)
+{
+	note_heard(here, (void *)(long)skb->data, (void *)(long)skb->data_end, kind);
+}
+
+/* VLAN-tagged frames say nothing: a router shows one MAC in many VLANs. */
+static __noinline int note_other(struct __sk_buff *skb, __u32 here, enum sh_verdict verdict,
+				 enum kind kind)
+{
+	if (!is_watched(here) || verdict == SH_IN_UNTOUCHED || verdict == SH_IN_SHORT)
+		return 0;
+	if (verdict == SH_IN_ECHO)
+		note_echo(here);
+	else
+		note(skb, here, kind);
+	return 0;
 }
 
 /* Every other frame. */
@@ -125,11 +147,15 @@ static __noinline int decide(struct __sk_buff *skb)
 		return end(skb, SH_HOME_NONE, SH_NOT_MANAGED, SH_PASS);
 	if (in_vlan(skb))
 		return end(skb, nic->home, SH_IN_UNTOUCHED, SH_PASS);
-	if (guarded(nic, skb) && !carries_others(nic->home, skb->ifindex))
+	if (guarded(nic, skb) && !carries_others(nic->home, skb->ifindex)) {
+		note_other(skb, nic->home, SH_IN_PASS,
+			   kind_of((void *)(long)skb->data, (void *)(long)skb->data_end));
 		return end(skb, nic->home, SH_IN_PASS, SH_PASS);
+	}
 	pull_headers(skb);
 	decide_ingress(&in, (void *)(long)skb->data, (void *)(long)skb->data_end, nic,
 		       skb->ifindex);
+	note_other(skb, nic->home, in.verdict, in.kind);
 	if (in.to == TO_GROUP && !in.owned && in.verdict >= SH_IN_PASS && in.verdict != SH_IN_ECHO)
 		clone_into_homes(skb, nic->home);
 	if (is_drop(in.verdict))
@@ -145,7 +171,7 @@ static __noinline int decide(struct __sk_buff *skb)
 SEC("tc")
 int sh_deliver(struct __sk_buff *skb)
 {
-	struct plain plain;
+	struct plain plain = {};
 
 	if (has_mark(skb, MARK_IN)) {
 		clear_mark(skb);
@@ -153,6 +179,8 @@ int sh_deliver(struct __sk_buff *skb)
 	}
 	if (skb->vlan_present || !plain_unicast(skb, &plain))
 		return decide(skb);
+	if (plain.watched)
+		note(skb, plain.here, KIND_IPV4);
 	if (likely(plain.home == plain.here))
 		return end(skb, plain.here, SH_IN_PASS, SH_PASS);
 	return deliver_to(skb, plain.home, plain.here, SH_IN_DELIVER);

@@ -4,6 +4,7 @@
  * is met by deliver, which counts it.
  */
 #include "bpf/lib/account.h"
+#include "bpf/lib/heard.h"
 #include "bpf/lib/ingress.h"
 
 SEC("xdp")
@@ -26,6 +27,13 @@ int sh_guard(struct xdp_md *ctx)
 	 */
 	if (nic->flags & SH_NIC_XDP_GENERIC && in.home == nic->home && in.verdict != SH_IN_ECHO)
 		return XDP_PASS;
+	/* What passes is noted by deliver. */
+	if (is_watched(nic->home)) {
+		if (in.verdict == SH_IN_ECHO)
+			note_echo(nic->home);
+		else
+			note_heard(nic->home, data, data_end, in.kind);
+	}
 	account(nic->home, in.verdict, data_end - data);
 	return XDP_DROP;
 }

@@ -6,6 +6,7 @@
  */
 #include "bpf/lib/egress.h"
 #include "bpf/lib/rewrite.h"
+#include "bpf/lib/sent.h"
 
 static __always_inline int end(struct __sk_buff *skb, __u32 nic_home, enum sh_verdict verdict,
 			       int action)
@@ -24,9 +25,14 @@ static __always_inline __u32 wire_now(struct __sk_buff *skb, struct sh_home *hom
 	return wire;
 }
 
-static __always_inline enum sh_verdict pass_verdict(struct __sk_buff *skb, enum sh_verdict good)
+/* It leaves by this NIC, which is home `here`. */
+static __noinline int leave(struct __sk_buff *skb, __u32 here, enum sh_verdict good)
 {
-	return unlikely(carrier_lost(skb)) ? SH_OUT_NO_WIRE : good;
+	enum sh_verdict verdict = unlikely(carrier_lost(skb)) ? SH_OUT_NO_WIRE : good;
+
+	if (is_watched(here))
+		note_sent(skb, here, kind_of((void *)(long)skb->data, (void *)(long)skb->data_end));
+	return end(skb, here, verdict, SH_PASS);
 }
 
 /*
@@ -46,7 +52,7 @@ static __noinline int meet_again(struct __sk_buff *skb)
 		return end(skb, here, SH_NOT_MANAGED, SH_PASS);
 	wire = wire_now(skb, home, mark.home);
 	if (wire == skb->ifindex || !wire || mark.hops >= MARK_HOPS_MAX)
-		return end(skb, here, pass_verdict(skb, SH_OUT_CARRIED), SH_PASS);
+		return leave(skb, here, SH_OUT_CARRIED);
 	if (!rewrite_source(skb, home, mark.home, here_home, wire))
 		return end(skb, here, SH_OUT_ERROR, SH_DROP);
 	set_mark(skb, MARK_OUT, mark.home, mark.hops + 1);
@@ -83,8 +89,7 @@ static __noinline int send_by_wire(struct __sk_buff *skb, struct sh_home *home, 
 	struct sh_home *here_home = home_at(here);
 
 	if (!wire || wire == skb->ifindex)
-		return end(skb, here ? here : home_of_nic(skb->ifindex),
-			   pass_verdict(skb, SH_OUT_PASS), SH_PASS);
+		return leave(skb, here ? here : home_of_nic(skb->ifindex), SH_OUT_PASS);
 	if (!here || !here_home)
 		return send_to_other_group(skb, home, index, wire, routed);
 	if (!rewrite_source(skb, home, index, here_home, wire))
@@ -113,7 +118,9 @@ int sh_steer(struct __sk_buff *skb)
 	if (path_of(home).wire != skb->ifindex || unlikely(carrier_lost(skb)))
 		return send_by_wire(skb, home, index, out.routed);
 	if (unlikely(home->ifindex != skb->ifindex))
-		index = home_of_nic(skb->ifindex);
+		return leave(skb, home_of_nic(skb->ifindex), SH_OUT_PASS);
+	if (home->flags & SH_HOME_WATCHED)
+		note_sent(skb, index, out.kind);
 	return end(skb, index, SH_OUT_PASS, SH_PASS);
 }
 

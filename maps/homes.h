@@ -26,6 +26,8 @@ SH_ASSERT_SIZE(struct sh_path, 8);
 #define SH_HOME_WEAK (1U << 1)
 /* The NIC is gone: the slot says that its MAC is served by the wire, as the wire's own. */
 #define SH_HOME_ALIAS (1U << 2)
+/* What its NIC hears of gateways is noted in sh_gateways. */
+#define SH_HOME_WATCHED (1U << 3)
 /* In slot 0 only: sh_prefixes holds something, so it is worth the look-up. */
 #define SH_GLOBAL_PREFIXES (1U << 31)
 

@@ -83,6 +83,9 @@ class Datapath {
   absl::Status PutPrefixes(absl::Span<const std::pair<IpPrefix, HomeIndex>> prefixes);
   absl::Status DeletePrefixes(absl::Span<const IpPrefix> prefixes);
 
+  // What the NICs of homes hear of gateways; see gateway_slots.h.
+  [[nodiscard]] GatewaySlots& gateways() { return maps_.gateways; }
+
   // Of every live home, and of kNone for NICs of no group.
   [[nodiscard]] absl::StatusOr<HomeCounters> ReadCounters() const;
 

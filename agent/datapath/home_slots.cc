@@ -59,7 +59,7 @@ void StoreMac(sh_mac* field, const MacAddress& mac) {
 
 uint32_t FlagsOf(const HomeState& home) {
   return (home.stay ? SH_HOME_STAY : 0) | (home.weak ? SH_HOME_WEAK : 0) |
-         (home.alias ? SH_HOME_ALIAS : 0);
+         (home.alias ? SH_HOME_ALIAS : 0) | (home.watched ? SH_HOME_WATCHED : 0);
 }
 
 }  // namespace
@@ -172,6 +172,7 @@ std::optional<HomeState> HomeSlots::Read(HomeIndex index) const {
   home.stay = (Load(&slot->flags) & SH_HOME_STAY) != 0;
   home.weak = (Load(&slot->flags) & SH_HOME_WEAK) != 0;
   home.alias = (Load(&slot->flags) & SH_HOME_ALIAS) != 0;
+  home.watched = (Load(&slot->flags) & SH_HOME_WATCHED) != 0;
   home.path = path;
   home.linger = IfIndex{Load(&slot->linger)};
   return home;

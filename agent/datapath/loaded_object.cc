@@ -178,6 +178,7 @@ MapFds LoadedObject::maps() const {
   return {.addresses = bpf_map__fd(skeleton_->maps.sh_addresses),
           .prefixes = bpf_map__fd(skeleton_->maps.sh_prefixes),
           .homes = bpf_map__fd(skeleton_->maps.sh_homes),
+          .gateways = bpf_map__fd(skeleton_->maps.sh_gateways),
           .nics = bpf_map__fd(skeleton_->maps.sh_nics),
           .counters = bpf_map__fd(skeleton_->maps.sh_counters),
           .events = bpf_map__fd(skeleton_->maps.sh_events),

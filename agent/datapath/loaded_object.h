@@ -19,6 +19,7 @@ struct MapFds {
   int addresses = -1;
   int prefixes = -1;
   int homes = -1;
+  int gateways = -1;
   int nics = -1;
   int counters = -1;
   int events = -1;

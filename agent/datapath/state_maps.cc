@@ -113,8 +113,10 @@ absl::Status PutHomes(StateMaps* maps, const DatapathState& desired, const Datap
 
 absl::StatusOr<StateMaps> StateMaps::Open(const MapFds& fds) {
   ASSIGN_OR_RETURN(HomeSlots homes, HomeSlots::Map(fds.homes));
+  ASSIGN_OR_RETURN(GatewaySlots gateways, GatewaySlots::Map(fds.gateways));
   ASSIGN_OR_RETURN(NicMap nics, NicMap::Load(fds.nics));
   return StateMaps{.homes = std::move(homes),
+                   .gateways = std::move(gateways),
                    .addresses = {fds.addresses, "sh_addresses"},
                    .prefixes = {fds.prefixes, "sh_prefixes"},
                    .nics = std::move(nics),

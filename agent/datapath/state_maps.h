@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/base/net_types.h"
+#include "agent/datapath/gateway_slots.h"
 #include "agent/datapath/home_slots.h"
 #include "agent/datapath/loaded_object.h"
 #include "agent/datapath/map_io.h"
@@ -18,6 +19,7 @@ namespace stronghost {
 
 struct StateMaps {
   HomeSlots homes;
+  GatewaySlots gateways;
   TypedMap<sh_address_key, sh_address> addresses;
   TypedMap<sh_prefix_key, sh_address> prefixes;
   NicMap nics;

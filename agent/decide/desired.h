@@ -32,6 +32,7 @@ struct HomeState {
   bool stay = false;                  // mac mode in force
   bool weak = false;                  // host_model = "weak"
   bool alias = false;                 // the NIC is gone, its MAC is served by the wire
+  bool watched = false;               // what its NIC hears of gateways is noted
   Path path;
   IfIndex linger = IfIndex::kNone;
   bool carrier = false;

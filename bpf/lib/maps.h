@@ -9,6 +9,7 @@
 #include "maps/addresses.h"
 #include "maps/counters.h"
 #include "maps/events.h"
+#include "maps/gateways.h"
 #include "maps/homes.h"
 #include "maps/nics.h"
 #include "maps/reply_sources.h"
@@ -43,6 +44,15 @@ SH_MAP_STORAGE struct {
 	__type(key, __u32);
 	__type(value, struct sh_home);
 } sh_homes SEC(".maps");
+
+/* Home -> what its NIC hears of the gateways. */
+SH_MAP_STORAGE struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SH_HOMES_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct sh_gateways);
+} sh_gateways SEC(".maps");
 
 /* ifindex -> which home a NIC is. */
 SH_MAP_STORAGE struct {

@@ -147,6 +147,16 @@ sh_home Programs::Home(uint32_t index) const {
   return home;
 }
 
+absl::Status Programs::SetGateways(uint32_t index, const sh_gateways& gateways) {
+  return Update(object_->maps.sh_gateways, &index, &gateways);
+}
+
+sh_gateways Programs::Gateways(uint32_t index) const {
+  sh_gateways gateways{};
+  bpf_map_lookup_elem(bpf_map__fd(object_->maps.sh_gateways), &index, &gateways);
+  return gateways;
+}
+
 absl::Status Programs::SetNic(uint32_t ifindex, const sh_nic& nic) {
   return Update(object_->maps.sh_nics, &ifindex, &nic);
 }

@@ -15,6 +15,7 @@
 #include "maps/addresses.h"
 #include "maps/counters.h"
 #include "maps/events.h"
+#include "maps/gateways.h"
 #include "maps/homes.h"
 #include "maps/nics.h"
 #include "tests/lib/frame_layers.h"
@@ -79,6 +80,8 @@ class Programs {
 
   absl::Status SetHome(uint32_t index, const sh_home& home);
   [[nodiscard]] sh_home Home(uint32_t index) const;
+  absl::Status SetGateways(uint32_t index, const sh_gateways& gateways);
+  [[nodiscard]] sh_gateways Gateways(uint32_t index) const;
   absl::Status SetNic(uint32_t ifindex, const sh_nic& nic);
   absl::Status RemoveNic(uint32_t ifindex);
   absl::Status SetAddress(const IpAddress& address, uint32_t scope, uint32_t home);
