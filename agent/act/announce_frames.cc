@@ -23,6 +23,7 @@ constexpr uint8_t kIgmpV2Report = 0x16;
 constexpr uint8_t kIgmpV3Report = 0x22;
 constexpr uint8_t kMldV2Report = 143;
 constexpr uint8_t kModeIsExclude = 2;
+constexpr uint8_t kNeighborSolicitation = 135;
 constexpr uint8_t kNeighborAdvertisement = 136;
 constexpr size_t kIpv4Header = 24;  // with router alert
 constexpr size_t kIpv6Header = 40;
@@ -187,6 +188,31 @@ Frame UnsolicitedNa(const IpAddress& ip, const MacAddress& mac, bool router) {
   writer.U8(router ? 0xa0 : 0x20).Zeros(3).Ip(ip);  // R, S, O are the top three bits
   writer.U8(2).U8(1).Mac(mac);
   return writer.Checksum(message + 2, message, PseudoSum(ip, to, kLength)).Finish();
+}
+
+Frame ArpRequest(const MacAddress& to, const IpAddress& target, const IpAddress& source,
+                 const MacAddress& mac) {
+  Writer writer;
+  writer.Ethernet(to, mac, kEtherArp).U16(1).U16(kEtherIpv4).U8(6).U8(4).U16(kArpRequest);
+  return writer.Mac(mac).Ip(source).Zeros(6).Ip(target).Finish();
+}
+
+IpAddress SolicitedNode(const IpAddress& ip) {
+  const uint8_t* last = ip.data() + 13;
+  return V6({0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, last[0], last[1], last[2]});
+}
+
+Frame NeighborSolicitation(const MacAddress& to, const IpAddress& target, const IpAddress& source,
+                           const MacAddress& mac) {
+  constexpr size_t kLength = 32;  // 24 of the message, 8 of the option
+  const IpAddress destination = to.IsMulticast() ? SolicitedNode(target) : target;
+  Writer writer;
+  writer.Ethernet(to, mac, kEtherIpv6).U8(0x60).Zeros(3).U16(kLength);
+  writer.U8(IPPROTO_ICMPV6).U8(255).Ip(source).Ip(destination);
+  const size_t message = writer.size();
+  writer.U8(kNeighborSolicitation).U8(0).U16(0).Zeros(4).Ip(target);
+  writer.U8(1).U8(1).Mac(mac);
+  return writer.Checksum(message + 2, message, PseudoSum(source, destination, kLength)).Finish();
 }
 
 std::vector<Frame> IgmpV3Reports(const MacAddress& mac, const IpAddress& source,

@@ -33,6 +33,20 @@ Frame ArpAnnouncement(const IpAddress& ip, const MacAddress& mac);
 // hop limit 255. Source is the address itself, which is assigned to the home and so permitted.
 Frame UnsolicitedNa(const IpAddress& ip, const MacAddress& mac, bool router);
 
+// Questions for a neighbour, to the MAC `to`: its own, or that of everybody (IPv4: broadcast; IPv6:
+// MulticastMac() of the target's solicited-node group).
+
+// ARP request for `target` (RFC 826). `source` 0.0.0.0: nobody learns from it (RFC 5227).
+Frame ArpRequest(const MacAddress& to, const IpAddress& target, const IpAddress& source,
+                 const MacAddress& mac);
+// Neighbour solicitation (RFC 4861 section 4.3) with the source link-layer address option; to the
+// target itself, or to its solicited-node group if `to` is a multicast MAC.
+Frame NeighborSolicitation(const MacAddress& to, const IpAddress& target, const IpAddress& source,
+                           const MacAddress& mac);
+
+// ff02::1:ff and the last three bytes of `ip` (RFC 4291 section 2.7.1).
+IpAddress SolicitedNode(const IpAddress& ip);
+
 // Membership reports that make snooping switches and multicast routers learn the new port at
 // once. `source` is an address of the home, or 0.0.0.0 resp. :: where it has none. Groups of the
 // other family and groups that are never reported (IsReportedGroup()) are left out; the others

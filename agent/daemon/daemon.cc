@@ -103,6 +103,10 @@ EngineObserver Daemon::Observer() {
                 }
               },
           .on_nic_change = [this](const NicChange& change) { feed_.Add(EventOf(change)); },
+          .on_path_change =
+              [this](const PathChange& change) {
+                Tell(change.cause.empty() ? LogLevel::kInfo : LogLevel::kWarning, EventOf(change));
+              },
           .on_conflict =
               [this](const std::string& conflict) {
                 Tell(LogLevel::kWarning, {.event = "conflict", .detail = conflict});

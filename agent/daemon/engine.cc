@@ -27,6 +27,7 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const LoadedConfig& loaded
   RETURN_IF_ERROR(engine->OpenDatapath());
   engine->AdoptPaths();
   engine->Reconcile();
+  engine->look_ = MonotonicNow();
   if (!engine->datapath_->adopted() && engine->datapath_->replaced().empty()) {
     engine->AnnounceOwners();
   }
@@ -284,7 +285,8 @@ void Engine::OnDue() {
     save_ = absl::InfiniteFuture();
     SaveState();
   }
-  if (now < std::min({retry_, decision_.wake, refresh_})) {
+  const bool paths_changed = now >= look_ && LookAtPaths();
+  if (!paths_changed && now < std::min({retry_, decision_.wake, refresh_})) {
     return;
   }
   retry_ = absl::InfiniteFuture();
@@ -300,7 +302,7 @@ void Engine::OnDue() {
 }
 
 absl::Time Engine::NextDue() const {
-  absl::Time due = std::min({decision_.wake, retry_, refresh_, save_});
+  absl::Time due = std::min({decision_.wake, retry_, refresh_, save_, look_});
   if (const auto announcement = announcements_.NextDue(); announcement.has_value()) {
     due = std::min(due, *announcement);
   }

@@ -24,6 +24,7 @@
 #include "agent/act/removal_limit.h"
 #include "agent/act/state_file.h"
 #include "agent/config/load.h"
+#include "agent/daemon/path_watch.h"
 #include "agent/datapath/datapath.h"
 #include "agent/decide/decide.h"
 #include "agent/netlink/socket.h"
@@ -43,7 +44,7 @@ struct WireChange {
   std::string from;
   std::string to;
   // "kernel" (BPF flipped), "carrier", "down", "gone", "drained", "flapping",
-  // "failback"
+  // "path" (no gateway answers through `from`), "failback"
   std::string cause;
   // How long the home had no working wire, at most: the loss lies between the last poll that found
   // the old wire alive and the change. Zero for planned changes.
@@ -74,6 +75,7 @@ struct EngineObserver {
   std::function<void(const WireChange&)> on_wire_change;
   std::function<void(const AddressesMoved&)> on_addresses_moved;
   std::function<void(const NicChange&)> on_nic_change;
+  std::function<void(const PathChange&)> on_path_change;
   // Another host uses an address or a MAC of ours: a line that says which, and the mend.
   std::function<void(const std::string&)> on_conflict;
   // Something did not work, or works less well than it could; each text once until it changes.
@@ -137,6 +139,7 @@ class Engine {
   }
   [[nodiscard]] absl::Time StateSince(const std::string& nic) const;
   [[nodiscard]] std::vector<std::string> Problems() const;
+  [[nodiscard]] const PathWatch& paths() const { return paths_; }
   [[nodiscard]] Datapath& datapath() { return *datapath_; }
   [[nodiscard]] NetlinkSocket& netlink() { return *netlink_; }
 
@@ -194,6 +197,9 @@ class Engine {
   void SendDue();
   void Report(const WireMove& move);
   std::string CauseOf(HomeIndex home, IfIndex from, IfIndex to) const;
+
+  // What the gateways say. True: something else has to be decided.
+  bool LookAtPaths();
 
   // Everything.
   void Reconcile();
@@ -257,6 +263,8 @@ class Engine {
   bool try_again_ = false;      // something failed in this turn
   absl::Duration retry_delay_;  // grows while it fails
   absl::Time retry_ = absl::InfiniteFuture();
+  PathWatch paths_;
+  absl::Time look_ = absl::InfiniteFuture();  // at the paths
   absl::Time save_ = absl::InfiniteFuture();  // the inventory
   absl::Time refresh_ = absl::InfiniteFuture();
 };

@@ -28,8 +28,9 @@ void Engine::Reconcile() {
   ReadMulticast();
   SyncPaths();
   const AgentState& state = state_file_->state();
-  decision_ = Decide({config_, facts_, memory_, applied_, state.drains, state.inventory,
-                      state.addresses, reach_, std::exchange(bounced_, {}), MonotonicNow()});
+  decision_ =
+      Decide({config_, facts_, memory_, applied_, state.drains, state.inventory, state.addresses,
+              reach_, std::exchange(bounced_, {}), MonotonicNow(), paths_.findings()});
   SetKnobs();
   KeepInventory();
   MoveIn();
@@ -244,6 +245,8 @@ std::vector<std::string> Engine::Problems() const {
   for (const auto& [topic, text] : failures_) {
     problems.push_back(text);
   }
+  const std::vector<std::string> paths = paths_.Problems();
+  problems.insert(problems.end(), paths.begin(), paths.end());
   const std::vector<std::string> conflicts = ConflictProblems();
   problems.insert(problems.end(), conflicts.begin(), conflicts.end());
   for (const auto& [link, report] : attachments_) {

@@ -164,6 +164,9 @@ std::string Engine::CauseOf(HomeIndex index, IfIndex from, IfIndex to) const {
     return "failback";
   }
   const auto reach = reach_.find(link->second.name);
+  if (reach != reach_.end() && reach->second.path_dead) {
+    return "path";
+  }
   return reach != reach_.end() && reach->second.flapping ? "flapping" : "drained";
 }
 
@@ -182,7 +185,7 @@ void Engine::Report(const WireMove& move) {
   }
   const auto alive = last_alive_.find(move.from);
   if (move.cause != "failback" && move.cause != "drained" && move.cause != "flapping" &&
-      alive != last_alive_.end()) {
+      move.cause != "path" && alive != last_alive_.end()) {
     change.outage = std::max(absl::ZeroDuration(), MonotonicNow() - alive->second);
   }
   observer_.on_wire_change(change);

@@ -30,6 +30,14 @@ std::string Describe(const AddressesMoved& moved) {
                          moved.sessions_ended == 1 ? "" : "s"));
 }
 
+std::string Describe(const PathChange& change) {
+  const std::string what = change.gateway.empty()
+                               ? absl::StrCat("the path of ", change.nic)
+                               : absl::StrCat("gateway ", change.gateway, " through ", change.nic);
+  return absl::StrCat("group ", change.group, ": ", what, " is ", change.state,
+                      change.cause.empty() ? "" : absl::StrCat(", cause: ", change.cause));
+}
+
 }  // namespace
 
 Event EventOf(const WireChange& change) {
@@ -64,6 +72,17 @@ Event EventOf(const NicChange& change) {
           .detail = absl::StrCat("group ", change.group, ": ", change.nic, " is ", change.state,
                                  ", it was ", change.was),
           .more = {{"state", change.state}, {"was", change.was}}};
+}
+
+Event EventOf(const PathChange& change) {
+  return {.time = absl::Now(),
+          .event = "path",
+          .group = change.group,
+          .nic = change.nic,
+          .detail = Describe(change),
+          .more = {{"gateway", NullIfEmpty(change.gateway)},
+                   {"state", change.state},
+                   {"cause", NullIfEmpty(change.cause)}}};
 }
 
 }  // namespace stronghost

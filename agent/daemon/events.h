@@ -10,5 +10,6 @@ namespace stronghost {
 Event EventOf(const WireChange& change);
 Event EventOf(const AddressesMoved& moved);
 Event EventOf(const NicChange& change);
+Event EventOf(const PathChange& change);
 
 }  // namespace stronghost

@@ -22,6 +22,7 @@ class StatusMaker {
     AddGroups();
     AddAddresses();
     AddPrefixes();
+    engine_.paths().Describe(report_.groups);
     AddCounters();
     report_.problems = engine_.Problems();
     report_.agent = {.version = Version(),

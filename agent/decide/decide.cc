@@ -10,12 +10,13 @@
 namespace stronghost {
 namespace {
 
-// Settings that are good, and that this version does nothing about.
-void NoteWhatIsNotInForce(const Config& config, std::vector<std::string>& problems) {
+void NoteWhatBreaksRules(const Config& config, std::vector<std::string>& problems) {
   for (const GroupConfig& group : config.groups) {
-    if (group.detect.probe == ProbeMode::kAlways || !group.detect.probe_targets.empty()) {
-      problems.push_back(absl::StrCat("[group.detect] probe of group ", group.name,
-                                      " is not in force: this version sends no probes"));
+    if (group.detect.probe == ProbeMode::kAlways) {
+      problems.push_back(
+          absl::StrCat("group ", group.name,
+                       " probes its gateways all the time (probe = \"always\"), which RFC ",
+                       "1122 section 3.3.1.4 forbids; write probe = \"on-suspicion\""));
     }
   }
 }
@@ -99,7 +100,7 @@ Decision Decide(const DecideInput& input) {
                                       decision.problems);
   decision.kernel = DesiredKernel(input, decision.members, decision.datapath, decision.inventory,
                                   decision.problems);
-  NoteWhatIsNotInForce(input.config, decision.problems);
+  NoteWhatBreaksRules(input.config, decision.problems);
   return decision;
 }
 

@@ -4,6 +4,7 @@
 
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/config/config.h"
@@ -16,6 +17,15 @@
 
 namespace stronghost {
 
+// What listening to the gateways found; see group_paths.h. That a NIC's path is dead is in Reach.
+struct PathFindings {
+  std::set<std::string> watched;  // NICs whose gateways are listened to
+  // Gateways of a home that come last in its tables, by the home's name.
+  std::set<std::pair<std::string, IpAddress>> avoided;
+
+  bool operator==(const PathFindings&) const = default;
+};
+
 struct DecideInput {
   const Config& config;
   const Facts& facts;
@@ -27,6 +37,7 @@ struct DecideInput {
   const Reach& reach;                // as the last decision left it
   const std::set<IfIndex>& bounced;  // links that were down since the last decision
   absl::Time now;
+  PathFindings paths = {};
 };
 
 struct Decision {

@@ -26,6 +26,7 @@ HomeState MakeHome(const DecideInput& input, const Member& member, const HomeMem
           .group = member.group_number,
           .stay = member.stay,
           .weak = input.config.host_model == HostModel::kWeak,
+          .watched = input.paths.watched.contains(member.name),
           .path = memory.path,
           .linger = memory.linger,
           .carrier = member.link->carrier && member.link->admin_up,

@@ -16,6 +16,9 @@
 namespace stronghost {
 namespace {
 
+constexpr uint32_t kFirstMetric = 1024;  // of default routes
+constexpr uint32_t kDeadMetric = 2048;   // of those through gateways that do not answer
+
 uint32_t TableOf(HomeIndex home) {
   return kTableBase + ToInt(home);
 }
@@ -329,7 +332,9 @@ class KernelBuilder {
     for (const IpAddress& gateway : gateways) {
       RouteFact route = Route(member, table, {gateway.IsV4() ? IpAddress::V4(0) : IpAddress(), 0});
       route.gateway = gateway;
-      route.metric = 1024 + order++;
+      // Behind the others, so that it is used where they fail as well.
+      const bool dead = input_.paths.avoided.contains({member.name, gateway});
+      route.metric = (dead ? kDeadMetric : kFirstMetric) + order++;
       AddWay(member, on_link, route);
     }
   }

@@ -265,6 +265,9 @@ class GroupLooker {
       view.dead += health.state == GatewayState::kDead ? 1 : 0;
       view.probing += health.state == GatewayState::kProbing ? 1 : 0;
     }
+    if (nic.hosts && view.dead < view.gateways) {
+      view.dead = 0;
+    }
     return view;
   }
 

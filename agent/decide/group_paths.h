@@ -48,6 +48,7 @@ struct NicLook {
   bool drained = false;
   bool own_wire = false;  // carries its own home: frames under its own MAC may leave by it
   std::vector<MacAddress> watched;
+  bool hosts = false;  // they are no gateways: any of them stands for the segment
   NicEvidence evidence;
 
   [[nodiscard]] bool usable() const { return there && carrier && !drained; }

@@ -24,11 +24,11 @@ NicState StateOf(const Member& member, const std::set<std::string>& drained) {
   return member.group->IsStandby(member.name) ? NicState::kStandby : NicState::kUp;
 }
 
-// A link that may be gone in a moment is better than none.
-void SuspectFlapping(std::vector<Member>& members, const Reach& reach) {
+// A link that may be gone in a moment is better than none, and so is one that leads nowhere now.
+void SuspectUnreliable(std::vector<Member>& members, const Reach& reach) {
   const auto flaps = [&reach](const Member& member) {
     const auto it = reach.find(member.name);
-    return it != reach.end() && it->second.flapping;
+    return it != reach.end() && (it->second.flapping || it->second.path_dead);
   };
   for (Member& member : members) {
     const bool other = std::any_of(members.begin(), members.end(), [&](const Member& sibling) {
@@ -126,7 +126,7 @@ std::vector<Member> FindMembers(const Config& config, const Facts& facts,
     }
     member.stay = GroupStays(*member.group, members);
   }
-  SuspectFlapping(members, reach);
+  SuspectUnreliable(members, reach);
   return members;
 }
 

@@ -28,6 +28,7 @@ struct NicReach {
   absl::Time since = absl::InfinitePast();
   std::vector<absl::Time> losses;  // within the last minute
   bool flapping = false;           // lost it too often, and has not been calm since
+  bool path_dead = false;          // no gateway answers through it, one does through another NIC
 
   bool operator==(const NicReach&) const = default;
 };
@@ -52,8 +53,8 @@ struct Member {
 
 // All members of all groups, in the order of the file. A NIC that `previous` knows keeps its home
 // index, so that a restarted agent finds its homes where they were; others take the lowest free
-// ones. `drained`: names of NICs that an operator took out of service. A NIC that flaps by `reach`
-// is suspect while the group has a usable one that does not.
+// ones. `drained`: names of NICs that an operator took out of service. A NIC that flaps, or whose
+// path is dead, by `reach` is suspect while the group has a usable one that is better.
 std::vector<Member> FindMembers(const Config& config, const Facts& facts,
                                 const DatapathState& previous, const std::set<std::string>& drained,
                                 const Reach& reach);

@@ -53,6 +53,11 @@ std::vector<NeighborFact> NeighborMemory::On(IfIndex link, absl::Time now) const
   return neighbors;
 }
 
+std::optional<MacAddress> NeighborMemory::MacOf(IfIndex link, const IpAddress& ip) const {
+  const auto found = entries_.find({link, ip});
+  return found == entries_.end() ? std::nullopt : std::optional(found->second.neighbor.mac);
+}
+
 void NeighborMemory::Prune(absl::Time now) {
   if (pruned_ + kDroppedKept > now) {
     return;

@@ -3,6 +3,7 @@
 // Pure.
 #pragma once
 
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -27,6 +28,8 @@ class NeighborMemory {
 
   // Unicast neighbours with a MAC, known on this NIC now or dropped a moment ago.
   [[nodiscard]] std::vector<NeighborFact> On(IfIndex link, absl::Time now) const;
+  // The MAC of one of them; none: it is not known on this NIC.
+  [[nodiscard]] std::optional<MacAddress> MacOf(IfIndex link, const IpAddress& ip) const;
 
  private:
   struct Entry {

@@ -178,6 +178,7 @@ method WhatIf(nics: []string, gone: ?bool) -> (
 #   failover, failback: nic is the home; from, to, cause, outage_ns (0: planned)
 #   relocation: nic is where the addresses lived; to, cause, addresses, sessions_ended
 #   nic: a NIC's state; state, was
+#   path: a gateway (null: all that is behind the NIC) through a NIC; gateway, state, cause
 #   drain, undrain, reload, conflict, problem
 #   lost: events, so many were not read in time
 method Watch() -> (
@@ -193,6 +194,7 @@ method Watch() -> (
   outage_ns: ?int,
   addresses: ?int,
   sessions_ended: ?int,
+  gateway: ?string,
   state: ?string,
   was: ?string,
   events: ?int

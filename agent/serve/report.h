@@ -26,8 +26,24 @@ struct NicReport {
   std::string tc;                           // in force: "tcx" | "clsact"
   std::vector<std::string> notes;           // what is worth knowing; also among the problems
   absl::Time since = absl::InfinitePast();  // last change of `state`; InfinitePast: not known
+  // What is wrong: "" | "nic" | "cable" | "uplink" | "gateway" | "segment"; since when; the mend.
+  std::string cause;
+  absl::Time cause_since = absl::InfinitePast();
+  std::string mend;
 
   bool operator==(const NicReport&) const = default;
+};
+
+// A gateway as it is heard through one NIC.
+struct GatewayReport {
+  std::string ip;
+  std::string nic;
+  MacAddress mac;                           // all zero: not known, so nothing else is
+  std::string state;                        // "fine" | "probing" | "dead" | "back"
+  absl::Time since = absl::InfinitePast();  // last change of `state`; InfinitePast: not known
+  absl::Time heard = absl::InfinitePast();  // last frame to this host alone; the same
+
+  bool operator==(const GatewayReport&) const = default;
 };
 
 // One managed address.
@@ -57,6 +73,7 @@ struct GroupReport {
   std::vector<NicReport> nics;
   std::vector<AddressReport> addresses;
   std::vector<PrefixReport> prefixes;
+  std::vector<GatewayReport> gateways;
 
   bool operator==(const GroupReport&) const = default;
 };

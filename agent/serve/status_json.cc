@@ -28,7 +28,19 @@ Json NicToJson(const NicReport& nic) {
           {"xdp", NullIfEmpty(nic.xdp)},
           {"tc", NullIfEmpty(nic.tc)},
           {"notes", nic.notes},
-          {"since", TimeToJson(nic.since)}};
+          {"since", TimeToJson(nic.since)},
+          {"cause", NullIfEmpty(nic.cause)},
+          {"cause_since", TimeToJson(nic.cause_since)},
+          {"mend", NullIfEmpty(nic.mend)}};
+}
+
+Json GatewayToJson(const GatewayReport& gateway) {
+  return {{"ip", gateway.ip},
+          {"nic", gateway.nic},
+          {"mac", gateway.mac.IsZero() ? Json() : Json(gateway.mac.ToString())},
+          {"state", gateway.state},
+          {"since", TimeToJson(gateway.since)},
+          {"heard", TimeToJson(gateway.heard)}};
 }
 
 Json AddressToJson(const AddressReport& address) {
@@ -65,9 +77,14 @@ Json GroupHeadToJson(const GroupReport& group) {
     prefixes.push_back(
         {{"prefix", prefix.prefix}, {"home", prefix.home}, {"wire", NullIfEmpty(prefix.wire)}});
   }
+  Json gateways = Json::array();
+  for (const GatewayReport& gateway : group.gateways) {
+    gateways.push_back(GatewayToJson(gateway));
+  }
   return {{"name", group.name},
           {"mac", group.mac},
           {"nics", std::move(nics)},
+          {"gateways", std::move(gateways)},
           {"addresses", Json::array()},
           {"prefixes", std::move(prefixes)},
           {"stand_ins", std::move(stand_ins)}};
@@ -128,6 +145,8 @@ absl::StatusOr<NicReport> NicFromJson(const Json& json) {
   reader.Optional("ifindex", &ifindex).Optional("home", &home).Optional("carrier", &nic.carrier);
   reader.Optional("xdp", &nic.xdp).Optional("tc", &nic.tc).Optional("notes", &nic.notes);
   ReadTime(&reader, "since", &nic.since);
+  reader.Optional("cause", &nic.cause).Optional("mend", &nic.mend);
+  ReadTime(&reader, "cause_since", &nic.cause_since);
   RETURN_IF_ERROR(reader.status());
   nic.ifindex = IfIndex{static_cast<uint32_t>(ifindex)};
   nic.home = HomeIndex{static_cast<uint32_t>(home)};
@@ -155,6 +174,21 @@ absl::StatusOr<PrefixReport> PrefixFromJson(const Json& json) {
   return prefix;
 }
 
+absl::StatusOr<GatewayReport> GatewayFromJson(const Json& json) {
+  GatewayReport gateway;
+  std::string mac;
+  JsonReader reader(json, "gateways[]");
+  reader.Get("ip", &gateway.ip).Get("nic", &gateway.nic).Get("state", &gateway.state);
+  reader.Optional("mac", &mac);
+  ReadTime(&reader, "since", &gateway.since);
+  ReadTime(&reader, "heard", &gateway.heard);
+  RETURN_IF_ERROR(reader.status());
+  if (!mac.empty()) {
+    ASSIGN_OR_RETURN(gateway.mac, MacAddress::Parse(mac));
+  }
+  return gateway;
+}
+
 // Pieces of a status may lack `mac` and `nics`, so only the name is asked for.
 absl::StatusOr<GroupReport> GroupFromJson(const Json& json) {
   GroupReport group;
@@ -174,6 +208,11 @@ absl::StatusOr<GroupReport> GroupFromJson(const Json& json) {
   if (const Json* prefixes = reader.Array("prefixes"); prefixes != nullptr) {
     for (const Json& prefix : *prefixes) {
       ASSIGN_OR_RETURN(group.prefixes.emplace_back(), PrefixFromJson(prefix));
+    }
+  }
+  if (const Json* gateways = reader.Array("gateways"); gateways != nullptr) {
+    for (const Json& gateway : *gateways) {
+      ASSIGN_OR_RETURN(group.gateways.emplace_back(), GatewayFromJson(gateway));
     }
   }
   RETURN_IF_ERROR(reader.status());
