@@ -39,35 +39,30 @@ SH_CONFORMANCE(MH6_EachSourceHasItsGateway, Places(kAll)) {
         return "";
       },
       // One default gateway for all sources.
-      Plain::kViolates);
+      {.plain = " leaves through "});
 }
 
-// GW-1: the first address has two, in order.
+// GW-1: the source of the first address has two, in order; on plain Linux every source has those of
+// table main.
 SH_CONFORMANCE(GW1_AndGW9_ASourceHasSeveralGatewaysInOrder, Places(kAll)) {
-  Judge(
-      [](Host& host, int family) -> Violation {
-        const std::string flag = family == AF_INET ? "-4" : "-6";
-        const auto rule = host.lab().server().Check(
-            {"ip", flag, "rule", "show", "from", host.Address(0, family).ToString()});
-        const size_t at = rule.ok() ? rule->rfind("lookup ") : std::string::npos;
-        if (at == std::string::npos) {
-          return "the source has no rule";
-        }
-        const std::string table = rule->substr(at + 7, rule->find_first_of(" \n", at + 7) - at - 7);
-        const auto routes =
-            host.lab().server().Check({"ip", flag, "route", "show", "table", table});
-        const size_t first =
-            routes.ok() ? routes->find("via " + host.Gateway(0, family).ToString()) : 0;
-        const size_t second =
-            routes.ok()
-                ? routes->find("via " + host.Gateway(Host::kSecondGateway, family).ToString())
-                : 0;
-        return routes.ok() && first < second && second != std::string::npos
-                   ? ""
-                   : absl::StrCat("routes: ", routes.ok() ? *routes : "none");
-      },
-      // The list is the host's, and no source's.
-      Plain::kViolates);
+  Judge([](Host& host, int family) -> Violation {
+    const std::string flag = family == AF_INET ? "-4" : "-6";
+    const auto rule = host.lab().server().Check(
+        {"ip", flag, "rule", "show", "from", host.Address(0, family).ToString()});
+    std::string table = "main";
+    if (const size_t at = rule.ok() ? rule->rfind("lookup ") : std::string::npos;
+        at != std::string::npos) {
+      table = rule->substr(at + 7, rule->find_first_of(" \n", at + 7) - at - 7);
+    }
+    const auto routes = host.lab().server().Check({"ip", flag, "route", "show", "table", table});
+    if (!routes.ok() || (host.stronghost() && table == "main")) {
+      return absl::StrCat("table ", table);
+    }
+    const size_t first = routes->find("via " + host.Gateway(0, family).ToString());
+    const size_t second =
+        routes->find("via " + host.Gateway(Host::kSecondGateway, family).ToString());
+    return first < second && second != std::string::npos ? "" : *routes;
+  });
 }
 
 // GW-4, of an idle host: nobody asks a gateway whether it lives.
@@ -186,8 +181,34 @@ SH_CONFORMANCE(GW10_RedirectsCountFromTheFirstHopOnItsNicAlone, Places(kAll)) {
                    : "does not follow a good one";
       },
       // IPv4 looks at the gateway's address and not at the NIC.
-      In({Topology::kB2, Topology::kC}) && family() == AF_INET ? Plain::kViolates
-                                                               : Plain::kConforms);
+      {.plain =
+           In({Topology::kB2, Topology::kC}) && family() == AF_INET ? "on the wrong NIC" : ""});
+}
+
+// Linux follows one to a gateway of another network where `shared_media` is 1, its default; for any
+// NIC at once, so the agent cannot set that for the members alone.
+SH_CONFORMANCE(GW10_RedirectsBeyondTheNetworkAreIgnored, Places(kAll, {AF_INET})) {
+  JudgeFresh(
+      [](Host& host, int family) -> Violation {
+        const IpAddress elsewhere = *IpAddress::Parse("203.0.113.99");
+        EXPECT_OK(host.lab().client().IpBatch("addr add 203.0.113.99/32 dev eth0\n"));
+        const Redirect beyond{.to_mac = LabPlan::NicMac(0),
+                              .from = host.Gateway(0, family),
+                              .from_mac = LabPlan::ClientMac(0),
+                              .about = host.Address(0, family),
+                              .new_gateway = elsewhere,
+                              .new_mac = LabPlan::ClientMac(0)};
+        (void)FirstHop(host, beyond.about, 0);
+        for (int i = 0; i < 2; ++i) {  // the first makes the kernel ask for its MAC
+          Send(host, beyond, 0);
+          const auto hop = FirstHop(host, beyond.about, 0);
+          if (!hop.ok() || *hop != Host::GatewayMac(0)) {
+            return "follows one to another network";
+          }
+        }
+        return "";
+      },
+      {.plain = "to another network", .with_stronghost = "to another network"});
 }
 
 }  // namespace

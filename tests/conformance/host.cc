@@ -123,7 +123,9 @@ absl::Status Host::MakeHost() {
     absl::StrAppend(&commands, "route del default via ",
                     LabPlan::GatewayAddress(0, family).ToString(), "\nroute add default via ",
                     Gateway(0, family).ToString(), " dev eth0\nroute add default via ",
-                    Gateway(1, family).ToString(), " dev eth", NicOf(1), " metric 2048\n");
+                    Gateway(1, family).ToString(), " dev eth", NicOf(1),
+                    " metric 2048\nroute add default via ",
+                    Gateway(kSecondGateway, family).ToString(), " dev eth0 metric 3072\n");
   }
   return lab().server().IpBatch(commands);
 }

@@ -8,8 +8,8 @@
 //
 // IPv6 likewise. Each address has a gateway of its own (of IPv6 by its link-local address), the
 // first address a second one. In c the gateways drop what comes from foreign sources (BCP 38).
-// Table main leads through the first address's gateway, and with a higher metric through the
-// second's.
+// Table main leads through the first address's gateway, and with higher metrics through the
+// others.
 #pragma once
 
 #include <memory>
