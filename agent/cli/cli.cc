@@ -27,6 +27,7 @@ void AddVerbs(CLI::App* app, Session* session) {
   AddWhatIfVerb(app, session);
   AddWatchVerb(app, session);
   AddSuggestVerb(app, session);
+  AddDoctorVerb(app, session);
   AddDetachVerb(app, session);
 }
 

@@ -10,6 +10,7 @@
 #include "agent/cli/cli.h"
 #include "agent/cli/client.h"
 #include "agent/serve/json.h"
+#include "agent/serve/report.h"
 
 namespace stronghost {
 
@@ -31,6 +32,9 @@ struct Session {
   void Finish(const absl::Status& status);
 };
 
+// The whole status of the agent. `otherwise` as for Session::Connect().
+absl::StatusOr<StatusReport> FetchStatus(const Session& session, const std::string& otherwise = "");
+
 // Adds --json and --socket, which are understood before and after the verb.
 void AddCommonOptions(CLI::App* app, Session* session);
 
@@ -45,6 +49,7 @@ void AddMoveVerb(CLI::App* app, Session* session);
 void AddWhatIfVerb(CLI::App* app, Session* session);
 void AddWatchVerb(CLI::App* app, Session* session);
 void AddSuggestVerb(CLI::App* app, Session* session);
+void AddDoctorVerb(CLI::App* app, Session* session);
 void AddDetachVerb(CLI::App* app, Session* session);
 
 }  // namespace stronghost

@@ -9,18 +9,6 @@
 namespace stronghost {
 namespace {
 
-absl::StatusOr<StatusReport> FetchStatus(const Session& session) {
-  ASSIGN_OR_RETURN(VarlinkClient client, session.Connect());
-  StatusReport report;
-  RETURN_IF_ERROR(client.CallMore("io.stronghost.Agent.Status", Json::object(), session.io.timeout,
-                                  [&report](const Json& json) -> absl::Status {
-                                    ASSIGN_OR_RETURN(StatusReport piece, StatusFromJson(json));
-                                    MergeStatus(std::move(piece), &report);
-                                    return absl::OkStatus();
-                                  }));
-  return report;
-}
-
 absl::Status Run(const Session& session, bool all) {
   ASSIGN_OR_RETURN(const StatusReport report, FetchStatus(session));
   if (session.json) {
@@ -32,6 +20,18 @@ absl::Status Run(const Session& session, bool all) {
 }
 
 }  // namespace
+
+absl::StatusOr<StatusReport> FetchStatus(const Session& session, const std::string& otherwise) {
+  ASSIGN_OR_RETURN(VarlinkClient client, session.Connect(otherwise));
+  StatusReport report;
+  RETURN_IF_ERROR(client.CallMore("io.stronghost.Agent.Status", Json::object(), session.io.timeout,
+                                  [&report](const Json& json) -> absl::Status {
+                                    ASSIGN_OR_RETURN(StatusReport piece, StatusFromJson(json));
+                                    MergeStatus(std::move(piece), &report);
+                                    return absl::OkStatus();
+                                  }));
+  return report;
+}
 
 void AddStatusVerb(CLI::App* app, Session* session) {
   CLI::App* verb =

@@ -1,5 +1,6 @@
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,7 +16,6 @@
 #include "agent/observe/host_programs.h"
 #include "agent/observe/segment_probe.h"
 #include "agent/observe/snapshot.h"
-#include "agent/serve/status_json.h"
 #include "agent/suggest/candidates.h"
 #include "agent/suggest/suggest.h"
 #include "agent/suggest/write_toml.h"
@@ -44,28 +44,16 @@ std::set<std::string> RelievedNics(const StatusReport& report) {
 
 // Nothing if no agent answers at the socket.
 std::optional<StatusReport> AskAgent(const Session& session) {
-  auto client = session.Connect();
-  if (!client.ok()) {
-    if (!NobodyThere(client.status())) {
-      session.io.err << "stronghost: whether an agent runs is not known: "
-                     << Printable(client.status().message()) << "; going on\n";
-    }
-    return std::nullopt;
+  auto status = FetchStatus(session);
+  if (status.ok()) {
+    session.io.err << "stronghost: an agent answers at the socket; going on\n";
+    return *std::move(status);
   }
-  session.io.err << "stronghost: an agent answers at the socket; going on\n";
-  StatusReport report;
-  const absl::Status status =
-      client->CallMore("io.stronghost.Agent.Status", Json::object(), session.io.timeout,
-                       [&report](const Json& json) -> absl::Status {
-                         ASSIGN_OR_RETURN(StatusReport piece, StatusFromJson(json));
-                         MergeStatus(std::move(piece), &report);
-                         return absl::OkStatus();
-                       });
-  if (!status.ok()) {
-    session.io.err << "stronghost: it does not tell its status: " << Printable(status.message())
-                   << "; going on\n";
+  if (!NobodyThere(status.status())) {
+    session.io.err << "stronghost: whether an agent runs here is not known: "
+                   << Printable(status.status().message()) << "; going on\n";
   }
-  return report;
+  return std::nullopt;
 }
 
 absl::StatusOr<HostFacts> ReadHost() {

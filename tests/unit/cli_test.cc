@@ -278,13 +278,49 @@ TEST_F(CliTest, DetachWithoutAnAgentNeedsAGoodConfiguration) {
   EXPECT_THAT(offline_pin_dirs, IsEmpty());
 }
 
+// On this machine as it is; nothing is sent.
+TEST_F(CliTest, SuggestNeedsNoAgentAndSaysWhereOneAnswers) {
+  const Outcome alone = Run({"suggest", "--no-probe"});
+  EXPECT_EQ(alone.status, kExitDone) << alone.err;
+  EXPECT_THAT(alone.out, HasSubstr("GUESSED"));
+  EXPECT_EQ(alone.err, "");
+  Start();
+  const Outcome beside = Run({"suggest", "--no-probe", "--json"});
+  EXPECT_EQ(beside.status, kExitDone);
+  EXPECT_EQ(beside.err, "stronghost: an agent answers at the socket; going on\n");
+  const Json json = Json::parse(beside.out);
+  EXPECT_TRUE(json.at("config").is_string() && json.at("groups").is_array() &&
+              json.at("notes").is_array() && json.at("left_out").is_array());
+  EXPECT_EQ(json.at("probed"), false);
+}
+
+TEST_F(CliTest, DoctorKeepsItsContract) {
+  Start();
+  const std::string file = WriteConfig();
+  const Outcome outcome = Run({"doctor", "--json", "--config", file});
+  const Json json = Json::parse(outcome.out);
+  bool failed = false;
+  for (const Json& check : json.at("checks")) {
+    EXPECT_THAT(check.at("status"), ::testing::AnyOf("ok", "warn", "fail"));
+    EXPECT_TRUE(check.at("name").is_string() && check.at("detail").is_string() &&
+                check.at("fix").is_string());
+    failed |= check.at("status") == "fail";
+  }
+  EXPECT_EQ(outcome.status, failed ? kExitFailed : kExitDone);
+  const Outcome bad = Run({"doctor", "--config", WriteConfig("colour = 1\n")});
+  EXPECT_EQ(bad.status, kExitFailed);
+  EXPECT_THAT(bad.out, HasSubstr("fail  configuration: "));
+  EXPECT_THAT(bad.err, HasSubstr("failed; mend what is told"));
+}
+
 TEST_F(CliTest, PrintsVersionAndHelp) {
   const Outcome version = RunBare({"--version"});
   EXPECT_EQ(version.status, kExitDone);
   EXPECT_EQ(version.out, std::string("stronghost ") + Version() + "\n");
   const Outcome help = RunBare({"--help"});
   EXPECT_EQ(help.status, kExitDone);
-  for (const char* part : {"status", "explain", "detach", "--json", "--socket", "Exit status"}) {
+  for (const char* part :
+       {"status", "explain", "suggest", "doctor", "detach", "--json", "--socket", "Exit status"}) {
     EXPECT_THAT(help.out, HasSubstr(part));
   }
   const Outcome verb = RunBare({"status", "--help"});
@@ -310,6 +346,8 @@ TEST_F(CliTest, RefusesCommandLinesThatMakeNoSense) {
       {{"explain", "eth0", "203.0.113.9"}, "'eth0' is no IP address"},
       {{"explain", "198.51.100.1", "198.51.100.0/24"}, "198.51.100.0/24"},
       {{"detach", "--config"}, "--config"},
+      {{"suggest", "eth0"}, "eth0"},
+      {{"doctor", "eth0"}, "eth0"},
       {{"status", "explain"}, "explain"}};
   for (const auto& [args, what] : cases) {
     const Outcome outcome = RunBare(args);
