@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <linux/rtnetlink.h>
 
+#include <algorithm>
 #include <tuple>
 
 #include "agent/base/ids.h"
@@ -35,11 +36,17 @@ class FollowedRoutes : public ::testing::Test {
     world.AddAddress(1, "198.51.100.2/24");
     world.AddAddress(0, "2001:db8::1/64");
   }
-  // "DESTINATION via GATEWAY metric METRIC" of each in the home's table but its subnets.
+  // "DESTINATION via GATEWAY metric METRIC" of each in the home's table but its subnets, in the
+  // order in which they are made and taken.
   std::vector<std::string> Table(int nic, uint32_t table = 0) {
     world.Decide();
     std::vector<std::string> routes;
-    for (const RouteFact& route : world.decision.kernel.routes) {
+    std::vector<RouteFact> ordered = world.decision.kernel.routes;
+    std::sort(ordered.begin(), ordered.end(), [](const RouteFact& a, const RouteFact& b) {
+      return std::tuple(a.gateway.has_value(), a.destination, a.metric) <
+             std::tuple(b.gateway.has_value(), b.destination, b.metric);
+    });
+    for (const RouteFact& route : ordered) {
       const bool subnet = route.destination == *IpPrefix::Parse("198.51.100.0/24") ||
                           route.destination == *IpPrefix::Parse("2001:db8::/64");
       if (route.table != (table != 0 ? table : kTableBase + ToInt(world.HomeOf(nic))) || subnet) {

@@ -116,11 +116,6 @@ StatusReport FakeAgent::Status() {
   return status;
 }
 
-EventFeed& FakeAgent::Events() {
-  watchers.release();
-  return feed;
-}
-
 absl::StatusOr<ExplainReport> FakeAgent::Explain(const IpAddress& source,
                                                  const IpAddress& destination,
                                                  const std::string& scope) {

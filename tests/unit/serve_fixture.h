@@ -5,7 +5,6 @@
 #include <atomic>
 #include <mutex>
 #include <optional>
-#include <semaphore>
 #include <string>
 #include <thread>
 #include <vector>
@@ -42,7 +41,7 @@ ExplainReport SampleExplain();
 class FakeAgent : public AgentApi {
  public:
   StatusReport Status() override;
-  EventFeed& Events() override;
+  EventFeed& Events() override { return feed; }
   absl::StatusOr<ExplainReport> Explain(const IpAddress& source, const IpAddress& destination,
                                         const std::string& scope) override;
   absl::StatusOr<DrainReport> Drain(const std::string& nic, bool force) override;  // an event too
@@ -59,7 +58,6 @@ class FakeAgent : public AgentApi {
   absl::Status detach;
   sd_event* loop = nullptr;
   EventFeed feed;
-  std::counting_semaphore<> watchers{0};  // released for each call of Events()
   std::atomic<int> status_calls{0};
   std::atomic<int> detach_calls{0};
   std::string asked;  // arguments of the last call that has any

@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <chrono>
+#include <semaphore>
 #include <sstream>
 #include <thread>
 
@@ -166,11 +168,27 @@ struct Watching {
   std::string err;
 };
 
+// Says when something was flushed.
+class FlushBuffer : public std::stringbuf {
+ public:
+  bool AwaitFlush() { return flushed_.try_acquire_for(std::chrono::seconds(10)); }
+
+ protected:
+  int sync() override {
+    flushed_.release();
+    return std::stringbuf::sync();
+  }
+
+ private:
+  std::counting_semaphore<> flushed_{0};
+};
+
 class WatchCommandTest : public WatchTest {
  protected:
   // Runs `stronghost watch`, lets something happen while it does, and ends the agent.
   Watching Run(std::vector<const char*> args) {
-    std::ostringstream out;
+    FlushBuffer buffer;
+    std::ostream out(&buffer);
     std::ostringstream err;
     Watching watching;
     args.insert(args.begin(), {"stronghost", "--socket", path_.c_str()});
@@ -178,11 +196,12 @@ class WatchCommandTest : public WatchTest {
       watching.status = RunCli(static_cast<int>(args.size()), args.data(),
                                {.out = out, .err = err, .timeout = absl::Seconds(10)});
     });
-    EXPECT_TRUE(agent_.watchers.try_acquire_for(std::chrono::seconds(10)));
+    EXPECT_TRUE(buffer.AwaitFlush());  // "watching"
     Happen();
+    EXPECT_TRUE(buffer.AwaitFlush());
     server_.Stop();
     command.join();
-    watching.out = out.str();
+    watching.out = buffer.str();
     watching.err = err.str();
     return watching;
   }
