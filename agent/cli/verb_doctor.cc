@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/base/status.h"
+#include "agent/cli/same_host.h"
 #include "agent/cli/text.h"
 #include "agent/cli/verb.h"
 #include "agent/config/load.h"
@@ -55,6 +56,12 @@ void AskAgent(const Session& session, DoctorFacts& facts) {
     facts.no_agent = Message(status.status());
     return;
   }
+  if (!ServesThisHost(*status, facts.facts)) {
+    facts.no_agent =
+        "the agent at the socket serves another network namespace; run this there, or name the "
+        "socket of the one here with --socket";
+    return;
+  }
   facts.status = *std::move(status);
   if (!facts.config.has_value() && facts.config_problem.empty()) {
     facts.config = ConfigOf(*facts.status);
@@ -63,6 +70,9 @@ void AskAgent(const Session& session, DoctorFacts& facts) {
 
 absl::StatusOr<DoctorFacts> Look(const Session& session, const std::string& file) {
   DoctorFacts facts{.version = Version()};
+  ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::Open());
+  ASSIGN_OR_RETURN(DriverNames drivers, DriverNames::Open());
+  ASSIGN_OR_RETURN(facts.facts, ReadFacts(socket, drivers));
   ReadConfig(file, facts);
   AskAgent(session, facts);
   facts.kernel_release = KernelRelease();
@@ -70,9 +80,6 @@ absl::StatusOr<DoctorFacts> Look(const Session& session, const std::string& file
   facts.pins_on_bpffs = IsOnBpffs(facts.config.value_or(Config{}).pin_dir);
   facts.cgroup2 = Cgroup2IsMounted();
   facts.capability_bounds = CapabilityBounds();
-  ASSIGN_OR_RETURN(NetlinkSocket socket, NetlinkSocket::Open());
-  ASSIGN_OR_RETURN(DriverNames drivers, DriverNames::Open());
-  ASSIGN_OR_RETURN(facts.facts, ReadFacts(socket, drivers));
   facts.sysctls = ReadSysctls(DoctorSysctls(MembersOf(facts.config.value_or(Config{}))));
   facts.sockets = SocketCounts();
   return facts;

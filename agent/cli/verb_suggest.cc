@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/base/clock.h"
 #include "agent/base/status.h"
+#include "agent/cli/same_host.h"
 #include "agent/cli/text.h"
 #include "agent/cli/verb.h"
 #include "agent/config/load.h"
@@ -42,9 +43,14 @@ std::set<std::string> RelievedNics(const StatusReport& report) {
   return relieved;
 }
 
-// Nothing if no agent answers at the socket.
-std::optional<StatusReport> AskAgent(const Session& session) {
+// Nothing if no agent of this host answers at the socket.
+std::optional<StatusReport> AskAgent(const Session& session, const Facts& facts) {
   auto status = FetchStatus(session);
+  if (status.ok() && !ServesThisHost(*status, facts)) {
+    session.io.err << "stronghost: the agent at the socket serves another network namespace; going "
+                      "on without it\n";
+    return std::nullopt;
+  }
   if (status.ok()) {
     session.io.err << "stronghost: an agent answers at the socket; going on\n";
     return *std::move(status);
@@ -135,8 +141,8 @@ Json ToJson(const Suggestion& suggestion, const std::string& config) {
 }
 
 absl::Status Run(const Session& session, bool no_probe) {
-  const std::optional<StatusReport> agent = AskAgent(session);
   ASSIGN_OR_RETURN(HostFacts host, ReadHost());
+  const std::optional<StatusReport> agent = AskAgent(session, host.facts);
   host.agent_runs = agent.has_value();
   const Candidates candidates = FindCandidates(host);
   std::optional<Hearing> hearing;

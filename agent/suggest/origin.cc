@@ -47,6 +47,9 @@ std::string GiverOf(const AddressFact& address, const Facts& facts) {
 }  // namespace
 
 std::string OriginOf(const AddressFact& address, const Facts& facts, absl::Time now) {
+  if ((address.flags & IFA_F_DADFAILED) != 0) {
+    return "another host has it: duplicate address detection failed";
+  }
   if (address.ip.address.IsLinkLocal() && !IsLeased(address)) {
     return "link-local";
   }

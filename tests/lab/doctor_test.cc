@@ -59,6 +59,11 @@ TEST_F(DoctorLab, TellsAGoodHostFromOneWithFaults) {
   EXPECT_THAT(Find(bad, "arp"), HasSubstr("warn: net.ipv4.conf.all.arp_ignore = 1"));
   EXPECT_THAT(Find(bad, "rp_filter"), HasSubstr("ok: strict on eth0"));
 
+  const auto elsewhere =
+      lab().client().Exec({ProgramPath("stronghost"), "--socket", agent().socket_path(), "doctor"});
+  ASSERT_OK(elsewhere);
+  EXPECT_THAT(elsewhere->output, HasSubstr("agent: the agent at the socket serves another"));
+
   ASSERT_OK(agent().Kill());
   EXPECT_THAT(Find(Doctor(1), "agent"), HasSubstr("warn: no agent answers"));
 }
