@@ -22,6 +22,7 @@ namespace stronghost {
 namespace {
 
 constexpr absl::string_view kGreeting = "stronghost suggest";
+constexpr size_t kEtherTypeAt = ETH_HLEN - 2;
 constexpr size_t kGreetingAt = ETH_HLEN;
 constexpr size_t kNonceAt = kGreetingAt + kGreeting.size();
 constexpr size_t kSpeakerAt = kNonceAt + sizeof(ProbeNonce);
@@ -208,8 +209,8 @@ ProbeFrame MakeProbeFrame(const MacAddress& mac, const ProbeNonce& nonce, IfInde
   ProbeFrame frame{};
   std::fill_n(frame.begin(), ETH_ALEN, uint8_t{0xff});
   std::copy(mac.bytes.begin(), mac.bytes.end(), frame.begin() + ETH_ALEN);
-  frame[2 * ETH_ALEN] = kProbeEtherType >> 8;
-  frame[2 * ETH_ALEN + 1] = kProbeEtherType & 0xff;
+  frame[kEtherTypeAt] = kProbeEtherType >> 8;
+  frame[kEtherTypeAt + 1] = kProbeEtherType & 0xff;
   std::copy(kGreeting.begin(), kGreeting.end(), frame.begin() + kGreetingAt);
   std::copy(nonce.begin(), nonce.end(), frame.begin() + kNonceAt);
   const uint32_t index = htonl(ToInt(speaker));
@@ -219,8 +220,8 @@ ProbeFrame MakeProbeFrame(const MacAddress& mac, const ProbeNonce& nonce, IfInde
 }
 
 std::optional<IfIndex> SpeakerOf(absl::Span<const uint8_t> frame, const ProbeNonce& nonce) {
-  if (frame.size() <= kNumberAt || frame[2 * ETH_ALEN] != kProbeEtherType >> 8 ||
-      frame[2 * ETH_ALEN + 1] != (kProbeEtherType & 0xff) ||
+  if (frame.size() <= kNumberAt || frame[kEtherTypeAt] != kProbeEtherType >> 8 ||
+      frame[kEtherTypeAt + 1] != (kProbeEtherType & 0xff) ||
       !std::equal(kGreeting.begin(), kGreeting.end(), frame.begin() + kGreetingAt) ||
       !std::equal(nonce.begin(), nonce.end(), frame.begin() + kNonceAt)) {
     return std::nullopt;

@@ -225,7 +225,7 @@ class Suggester {
 
   void AddMemberNotes(const Segment& segment, SuggestedGroup& group) const {
     if (segment.nics.size() == 1) {
-      group.notes.push_back(
+      group.notes.emplace_back(
           "A group of one: one NIC answers ARP for its addresses, packets leave with the right "
           "source and gateway, servers answer from the address that was asked. Nothing can stand "
           "in for it; that takes a second NIC in its segment.");
@@ -343,23 +343,23 @@ class Suggester {
       return std::find(host_.managers.begin(), host_.managers.end(), name) != host_.managers.end();
     };
     if (runs("systemd-networkd")) {
-      result_.notes.push_back(
+      result_.notes.emplace_back(
           "systemd-networkd runs: give the .network file of each member, in [Network], "
           "IgnoreCarrierLoss=yes and ConfigureWithoutCarrier=yes, or it takes the addresses of a "
           "NIC away with its carrier, and nobody serves them then.");
     }
     if (runs("NetworkManager")) {
-      result_.notes.push_back(
+      result_.notes.emplace_back(
           "NetworkManager runs, with which this version was not tried: it may take the addresses "
           "of a NIC away with its carrier; see ignore-carrier in NetworkManager.conf(5).");
     }
     if (host_.agent_runs) {
-      result_.notes.push_back(
+      result_.notes.emplace_back(
           "stronghostd runs here: addresses that it added look static, and those that live "
           "elsewhere because a NIC failed are shown where they live now.");
     }
     if (result_.groups.empty()) {
-      result_.notes.push_back(
+      result_.notes.emplace_back(
           "No interface can be a member of a group; see below why. With this file nothing is "
           "managed.");
     }
