@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/base/status.h"
 #include "tests/conformance/conformance.h"
+#include "tests/lib/await.h"
 #include "tests/lib/frame_builder.h"
 #include "tests/lib/ping.h"
 #include "tests/lib/raw_sender.h"
@@ -63,6 +64,32 @@ SH_CONFORMANCE(GW1_AndGW9_ASourceHasSeveralGatewaysInOrder, Places(kAll)) {
         routes->find("via " + host.Gateway(Host::kSecondGateway, family).ToString());
     return first < second && second != std::string::npos ? "" : *routes;
   });
+}
+
+// GW-2, GW-8: the first gateway answers no solicitation any more. IPv6 notices by NUD (RFC 4861)
+// and takes the next route; on plain Linux in c that is the other provider's, who drops the source.
+SH_CONFORMANCE(GW2_AndGW8_AnotherGatewayTakesOver,
+               Places({Topology::kB1, Topology::kC}, {AF_INET6})) {
+  JudgeFresh(
+      [](Host& host, int family) -> Violation {
+        const IpAddress source = host.Address(0, family);
+        const auto reaches_far = [&] {
+          return Ping(host.lab().server(), LabPlan::FarAddress(family),
+                      {.timeout = kPatience, .source = source})
+              .ok();
+        };
+        if (!reaches_far()) {
+          return "no way from the start";
+        }
+        EXPECT_OK(host.lab().gateway().IpBatch(
+            absl::StrCat("addr del ", host.Gateway(0, family).ToString(), "/64 dev eth0\n")));
+        EXPECT_OK(host.lab().server().Check({"ip", "neigh", "flush", "all"}));
+        if (!Await(absl::Seconds(8), reaches_far, "another gateway").ok()) {
+          return "no other gateway took over";
+        }
+        return "";
+      },
+      {.plain = In({Topology::kC}) ? "no other gateway took over" : ""});
 }
 
 // GW-4, of an idle host: nobody asks a gateway whether it lives.

@@ -57,7 +57,7 @@ absl::StatusOr<UdpSocket> UdpSocket::Open(const NetNs& netns, int family, const 
   RETURN_IF_ERROR(family == AF_INET
                       ? SetOption(fd, IPPROTO_IP, IP_PKTINFO, 1, "IP_PKTINFO")
                       : SetOption(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, "IPV6_RECVPKTINFO"));
-  return UdpSocket(std::move(fd), family);
+  return UdpSocket(std::move(fd));
 }
 
 absl::Status UdpSocket::Bind(const IpAddress& address, uint16_t port) {

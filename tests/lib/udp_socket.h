@@ -47,10 +47,9 @@ class UdpSocket {
   [[nodiscard]] absl::StatusOr<uint16_t> LocalPort() const;
 
  private:
-  UdpSocket(UniqueFd fd, int family) : fd_(std::move(fd)), family_(family) {}
+  explicit UdpSocket(UniqueFd fd) : fd_(std::move(fd)) {}
 
   UniqueFd fd_;
-  int family_;
 };
 
 }  // namespace stronghost::lab
