@@ -47,6 +47,12 @@ std::string NicsPart(const GroupReport& group, const ViewOptions& options) {
                   {OrDash(nic.xdp)},
                   {OrDash(nic.tc)},
                   {Age(nic.since, options)}});
+    if (!nic.cause.empty()) {
+      absl::StrAppend(&notes, "  ",
+                      Printable(absl::StrCat(nic.name, ": ", nic.cause, " for ",
+                                             Age(nic.cause_since, options), ": ", nic.mend)),
+                      "\n");
+    }
     for (const std::string& note : nic.notes) {
       absl::StrAppend(&notes, "  ", Printable(nic.name), ": ", Printable(note), "\n");
     }
@@ -100,6 +106,26 @@ std::string PrefixesPart(const GroupReport& group, const ViewOptions& options) {
   return table.Render(2, options.color);
 }
 
+// Those about which there is something to say.
+std::string GatewaysPart(const GroupReport& group, const ViewOptions& options) {
+  Table table({"GATEWAY", "NIC", "STATE", "SINCE", "HEARD"});
+  bool any = false;
+  for (const GatewayReport& gateway : group.gateways) {
+    if (gateway.state == "fine" && !options.all) {
+      continue;
+    }
+    any = true;
+    table.AddRow({{gateway.ip},
+                  {gateway.nic},
+                  {gateway.state, gateway.state == "dead"   ? Tone::kBad
+                                  : gateway.state == "fine" ? Tone::kGood
+                                                            : Tone::kWarning},
+                  {Age(gateway.since, options)},
+                  {Age(gateway.heard, options)}});
+  }
+  return any ? table.Render(2, options.color) : "";
+}
+
 std::string GroupPart(const GroupReport& group, const ViewOptions& options) {
   std::string out = absl::StrCat(
       "\n", Paint(Printable(absl::StrCat("group ", group.name)), Tone::kHeading, options.color),
@@ -109,6 +135,9 @@ std::string GroupPart(const GroupReport& group, const ViewOptions& options) {
   }
   if (!group.prefixes.empty()) {
     absl::StrAppend(&out, "\n", PrefixesPart(group, options));
+  }
+  if (const std::string gateways = GatewaysPart(group, options); !gateways.empty()) {
+    absl::StrAppend(&out, "\n", gateways);
   }
   const std::vector<StandInReport> stand_ins = StandIns(group);
   const std::vector<RelocatedReport> relocated = Relocated(group);

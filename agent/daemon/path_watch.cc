@@ -18,6 +18,14 @@ bool IsOurs(const Facts& facts, const MacAddress& mac) {
                      [&mac](const auto& entry) { return entry.second.mac == mac; });
 }
 
+// Of a NIC that is there and has carrier.
+std::string StateOf(const NicPath& path) {
+  if (path.state == PathState::kDead) {
+    return "dead";
+  }
+  return path.cause == PathCause::kNone || path.AnyAlive() ? "fine" : "silent";
+}
+
 // What people are told: "probing" is no news.
 GatewayState Told(GatewayState state) {
   return state == GatewayState::kProbing ? GatewayState::kFine : state;
@@ -230,14 +238,15 @@ void PathWatch::FindAvoided(const Group& group, PathFindings& findings) const {
 void PathWatch::Note(const GroupConfig& config, Group& group) {
   for (auto& [name, nic] : group.nics) {
     const NicPath& path = group.paths.nics.at(name);
-    const bool dead = path.state == PathState::kDead;
-    if (path.cause != nic.cause || dead != nic.dead) {
-      nic.cause = path.cause;
-      nic.dead = dead;
+    const std::string path_state = StateOf(path);
+    const PathCause cause = path_state == "fine" ? PathCause::kNone : path.cause;
+    if (path_state != nic.state || cause != nic.cause) {
+      nic.state = path_state;
+      nic.cause = cause;
       changes_.push_back({.group = config.name,
                           .nic = name,
-                          .state = dead ? "dead" : "fine",
-                          .cause = std::string(ToString(path.cause))});
+                          .state = path_state,
+                          .cause = std::string(ToString(cause))});
     }
     for (const Target& target : nic.targets) {
       const auto health = path.gateways.find(target.mac);

@@ -26,8 +26,10 @@ struct PathChange {
   std::string group;
   std::string nic;
   std::string gateway;  // its address; "": the path of the NIC
-  std::string state;    // of a gateway: "fine" | "dead" | "back"; of a path: "fine" | "dead"
-  std::string cause;    // "" | "nic" | "cable" | "uplink" | "gateway" | "segment"
+  // Of a gateway: "fine" | "dead" | "back". Of a path: "fine" | "silent" (no gateway answers, and
+  // nothing would be better) | "dead" (the NIC is suspect).
+  std::string state;
+  std::string cause;  // "" | "nic" | "cable" | "uplink" | "gateway" | "segment"
 };
 
 // What the watch looks at; all of one moment.
@@ -71,8 +73,8 @@ class PathWatch {
     IfIndex wire = IfIndex::kNone;
     std::vector<Target> targets;
     // As last told.
+    std::string state = "fine";
     PathCause cause = PathCause::kNone;
-    bool dead = false;
     absl::btree_map<IpAddress, GatewayState> told;
   };
   struct Group {

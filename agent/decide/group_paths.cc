@@ -280,6 +280,10 @@ class GroupLooker {
       NicPath& path = paths_.nics[nics_[i].name];
       const PathCause cause = CauseOf(views, i);
       // Nobody asks without traffic, so nobody answers: that is no news.
+      if (cause == PathCause::kNone && views[i].probing > 0 && nics_[i].usable() &&
+          path.cause != PathCause::kNone) {
+        continue;  // not known yet whether it is over
+      }
       const bool silent = cause == PathCause::kGateway || cause == PathCause::kSegment;
       const bool was_silent =
           path.cause == PathCause::kGateway || path.cause == PathCause::kSegment;
@@ -299,6 +303,12 @@ class GroupLooker {
 };
 
 }  // namespace
+
+bool NicPath::AnyAlive() const {
+  return gateways.empty() || std::any_of(gateways.begin(), gateways.end(), [](const auto& entry) {
+           return entry.second.state != GatewayState::kDead;
+         });
+}
 
 GroupLook Look(GroupPaths& paths, const std::vector<NicLook>& nics, ProbeMode mode,
                absl::Duration failback, absl::Time now) {

@@ -31,6 +31,9 @@ struct NicPath {
   PathCause cause = PathCause::kNone;               // what is wrong with it
   absl::Time cause_since = absl::InfinitePast();
   int relapses = 0;  // found dead soon after it was back: then good news has to last longer
+
+  // A gateway is not known to be dead; also where none is watched.
+  [[nodiscard]] bool AnyAlive() const;
 };
 
 struct GroupPaths {

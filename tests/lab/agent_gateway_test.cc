@@ -1,0 +1,135 @@
+// Dead gateways: found by what is not heard, left for another, asked rarely and never without need.
+#include "tests/lab/path_fixture.h"
+
+namespace stronghost::lab {
+namespace {
+
+TEST_F(PathLab, ADeadGatewayIsLeftForTheSecondOneAndComesBack) {
+  ASSERT_NO_FATAL_FAILURE(Build(TwoGatewayKeys("1s")));
+  ASSERT_NO_FATAL_FAILURE(AddSecondGateway());
+  std::vector<Stream> streams;
+  ASSERT_NO_FATAL_FAILURE(StartFarStreams(streams));
+  ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 100));
+  auto second =
+      Capture::Start(lab().switch_netns(), "pg9",
+                     {.direction = CaptureOptions::Direction::kOutgoing, .snap_length = 100});
+  ASSERT_OK(second);
+  const auto through_second = [&](int family) {
+    return [this, family](const Frame& frame) {
+      return frame.destination == kSecondMac && frame.ip.has_value() &&
+             frame.ip->source == Address(0, family);
+    };
+  };
+  EXPECT_EQ((*second)->Count(through_second(AF_INET)), 0);
+  EXPECT_EQ((*second)->Count(through_second(AF_INET6)), 0);
+
+  ASSERT_NO_FATAL_FAILURE(SetGateway(false));
+  ASSERT_NO_FATAL_FAILURE(SendFarTrafficThroughTheSecond(true));
+  ASSERT_NO_FATAL_FAILURE(AwaitGateway("eth0", "198.51.100.254", "dead"));
+  ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 500));
+  EXPECT_GT((*second)->Count(through_second(AF_INET)), 0);
+  EXPECT_GT((*second)->Count(through_second(AF_INET6)), 0);
+  EXPECT_EQ(CauseOf("eth0"), "gateway");
+  EXPECT_EQ(agent().TimesLogged("stands in"), 0) << "the path is good";
+  EXPECT_EQ(WireOf(*agent().Status(), Address(0, AF_INET).ToString()), "eth0");
+
+  ASSERT_NO_FATAL_FAILURE(SetGateway(true));
+  ASSERT_NO_FATAL_FAILURE(SendFarTrafficThroughTheSecond(false));
+  ASSERT_NO_FATAL_FAILURE(AwaitGateway("eth0", "198.51.100.254", "fine"));
+  ASSERT_OK(Await(
+      absl::Seconds(10),
+      [&] {
+        (*second)->Clear();
+        return streams[0].AwaitReceived(40, absl::Seconds(2)).ok() &&
+               (*second)->Count(through_second(AF_INET)) == 0 &&
+               (*second)->Count(through_second(AF_INET6)) == 0;
+      },
+      "the first gateway to be used again"));
+  ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 200));
+}
+
+TEST_F(PathLab, NothingMovesWhenTheOnlyGatewayIsDead) {
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow", "1s")));
+  std::vector<Stream> streams;
+  ASSERT_NO_FATAL_FAILURE(StartFarStreams(streams));
+  std::vector<Stream> local;  // others of the segment answer
+  ASSERT_NO_FATAL_FAILURE(StartStreams(local, 200));
+  ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 100));
+  ASSERT_NO_FATAL_FAILURE(SetGateway(false));
+  ASSERT_NO_FATAL_FAILURE(AwaitCause("eth0", "gateway"));
+  ASSERT_OK(local[0].AwaitReceived(1000, absl::Seconds(30)));  // 5 s
+  EXPECT_EQ(CauseOf("eth0"), "gateway");
+  EXPECT_EQ(agent().TimesLogged("stands in"), 0);
+  const auto status = agent().Command({"status"});
+  ASSERT_OK(status);
+  EXPECT_THAT(status->output, ::testing::HasSubstr("198.51.100.254, 2001:db8::fe does not answer"));
+  ASSERT_NO_FATAL_FAILURE(SetGateway(true));
+  ASSERT_NO_FATAL_FAILURE(AwaitCause("eth0", ""));
+}
+
+// GW-4. The gateway is dead, and nobody sends: for longer than a busy host needs to find that out.
+TEST_F(PathLab, AnIdleHostAsksNobody) {
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow", "1s"), QuietKernel()));
+  ASSERT_NO_FATAL_FAILURE(MeetGateway());
+  ASSERT_NO_FATAL_FAILURE(SetGateway(false));
+  ASSERT_NO_FATAL_FAILURE(Listen());
+  absl::SleepFor(absl::Seconds(12));  // that nothing happens can't be awaited
+  EXPECT_TRUE(Questions().empty());
+  EXPECT_EQ(StateOf("eth0", "198.51.100.254"), "fine");
+  std::vector<Stream> streams;
+  ASSERT_NO_FATAL_FAILURE(StartFarStreams(streams));
+  ASSERT_NO_FATAL_FAILURE(AwaitGateway("eth0", "198.51.100.254", "dead"));
+  EXPECT_FALSE(Questions().empty()) << "a busy one asks";
+}
+
+// GW-5.
+TEST_F(PathLab, TrafficInBothDirectionsAsksNobody) {
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow", "1s"), QuietKernel()));
+  std::vector<Stream> streams;
+  ASSERT_NO_FATAL_FAILURE(StartFarStreams(streams));
+  ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 200));
+  ASSERT_NO_FATAL_FAILURE(Listen());
+  ASSERT_OK(streams[0].AwaitReceived(1600, absl::Seconds(30)));  // 8 s
+  EXPECT_TRUE(Questions().empty());
+}
+
+// One answer is enough for half a minute. Both families' gateway is one host, and asked once.
+TEST_F(PathLab, AOneWayStreamIsAskedAboutOnce) {
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow", "1s"), QuietKernel()));
+  ASSERT_NO_FATAL_FAILURE(MeetGateway());
+  ASSERT_NO_FATAL_FAILURE(Listen());
+  std::vector<Stream> streams;
+  ASSERT_NO_FATAL_FAILURE(StartFarStreams(streams, /*both=*/false));
+  ASSERT_OK(streams[0].AwaitReceived(2000, absl::Seconds(30)));  // 10 s
+  const std::vector<Asked> questions = Questions();
+  ASSERT_EQ(questions.size(), 1U);
+  EXPECT_EQ(questions[0].to, LabPlan::GatewayMac(0)) << "unicast";
+  EXPECT_EQ(questions[0].from, LabPlan::NicMac(0));
+  EXPECT_EQ(StateOf("eth0", "198.51.100.254"), "fine");
+}
+
+TEST_F(PathLab, ProbesCanBeTurnedOff) {
+  ASSERT_NO_FATAL_FAILURE(Build(
+      absl::StrCat(GroupKeys("follow", "1s"), "[group.detect]\nprobe = \"off\"\n"), QuietKernel()));
+  ASSERT_NO_FATAL_FAILURE(MeetGateway());
+  ASSERT_NO_FATAL_FAILURE(Listen());
+  std::vector<Stream> streams;
+  ASSERT_NO_FATAL_FAILURE(StartFarStreams(streams, /*both=*/false));
+  ASSERT_OK(streams[0].AwaitReceived(800, absl::Seconds(30)));  // 4 s
+  EXPECT_TRUE(Questions().empty());
+}
+
+TEST_F(PathLab, AlwaysAsksAnIdleGatewayAndStatusSaysThatThisIsWrong) {
+  ASSERT_NO_FATAL_FAILURE(
+      Build(absl::StrCat(GroupKeys("follow", "1s"), "[group.detect]\nprobe = \"always\"\n")));
+  ASSERT_NO_FATAL_FAILURE(MeetGateway());
+  ASSERT_NO_FATAL_FAILURE(Listen());
+  ASSERT_OK(Await(
+      absl::Seconds(20), [&] { return Questions().size() >= 2; }, "two probes"));
+  const auto status = agent().Command({"status"});
+  ASSERT_OK(status);
+  EXPECT_THAT(status->output, ::testing::HasSubstr("RFC 1122 section 3.3.1.4"));
+}
+
+}  // namespace
+}  // namespace stronghost::lab
