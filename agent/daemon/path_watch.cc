@@ -123,9 +123,7 @@ void PathWatch::LookAt(const GroupConfig& config, Group& group, const PathScene&
 // they are known.
 std::vector<IpAddress> PathWatch::Hosts(const GroupConfig& config, Group& group,
                                         const PathScene& scene) {
-  std::vector<RouteFact> routes = scene.routes;
-  routes.insert(routes.end(), scene.facts.routes.begin(), scene.facts.routes.end());
-  group.gateways = GatewaysOf(config, scene.members, routes);
+  group.gateways = GatewaysOf(config, scene.members, scene.routes);
   std::vector<IpAddress> hosts = group.gateways;
   hosts.insert(hosts.end(), config.detect.probe_targets.begin(), config.detect.probe_targets.end());
   if (!hosts.empty()) {
