@@ -1,8 +1,9 @@
 /*
  * reply source. A UDP server on a wildcard socket answers from the address that
  * was asked, not from what routing would choose (RFC 1122 4.1.3.5): what it receives is noted, and
- * what it sends to the same peer, before it is routed, gets that source. An application that chose
- * one (bind, connect, IP_PKTINFO, IPV6_PKTINFO) is left alone.
+ * what it sends to the same peer, before it is routed, gets that source. What answers nobody gets a
+ * source where its group chooses one ([group.source]). An application that chose one (bind,
+ * connect, IP_PKTINFO, IPV6_PKTINFO) is left alone.
  */
 #include "bpf/lib/reply.h"
 
@@ -37,8 +38,9 @@ int sh_reply_from4(struct bpf_sock_addr *ctx)
 
 	if (ctx->msg_src_ip4 || !is_our_namespace(ctx))
 		return SH_CGROUP_PASS;
+	mark_for(ctx, NULL);
 	map_ipv4(&key.peer, ctx->user_ip4);
-	source = reply_source(ctx, &key);
+	source = source_for(ctx, &key);
 	if (source)
 		ctx->msg_src_ip4 = source->words[3];
 	return SH_CGROUP_PASS;
@@ -54,8 +56,9 @@ int sh_reply_from6(struct bpf_sock_addr *ctx)
 		return SH_CGROUP_PASS;
 	if (!is_our_namespace(ctx))
 		return SH_CGROUP_PASS;
+	mark_for(ctx, NULL);
 	read_peer6(&key.peer, ctx);
-	source = reply_source(ctx, &key);
+	source = source_for(ctx, &key);
 	if (!source)
 		return SH_CGROUP_PASS;
 	ctx->msg_src_ip6[0] = source->words[0];
@@ -65,7 +68,7 @@ int sh_reply_from6(struct bpf_sock_addr *ctx)
 	return SH_CGROUP_PASS;
 }
 
-/* A socket of its own for one peer. One that has a port already cannot be bound any more. */
+/* A client of its own, or a server's socket for one peer: new, or the very one that was asked. */
 SEC("cgroup/connect4")
 int sh_connect_from4(struct bpf_sock_addr *ctx)
 {
@@ -73,12 +76,14 @@ int sh_connect_from4(struct bpf_sock_addr *ctx)
 	struct sh_reply_key key = {};
 	const struct sh_ip *source;
 
-	if (!is_unbound_udp(ctx) || !is_our_namespace(ctx))
+	if (!is_unbound(ctx) || !is_our_namespace(ctx))
 		return SH_CGROUP_PASS;
 	map_ipv4(&key.peer, ctx->user_ip4);
-	source = reply_source(ctx, &key);
-	if (!source)
+	source = source_for(ctx, &key);
+	if (!source || ctx->sk->src_port) {
+		mark_for(ctx, source);
 		return SH_CGROUP_PASS;
+	}
 	from.sin_addr.s_addr = source->words[3];
 	bpf_bind(ctx, (struct sockaddr *)&from, sizeof(from));
 	return SH_CGROUP_PASS;
@@ -91,12 +96,14 @@ int sh_connect_from6(struct bpf_sock_addr *ctx)
 	struct sh_reply_key key = {};
 	const struct sh_ip *source;
 
-	if (!is_unbound_udp(ctx) || !is_our_namespace(ctx))
+	if (!is_unbound(ctx) || !is_our_namespace(ctx))
 		return SH_CGROUP_PASS;
 	read_peer6(&key.peer, ctx);
-	source = reply_source(ctx, &key);
-	if (!source)
+	source = source_for(ctx, &key);
+	if (!source || ctx->sk->src_port) {
+		mark_for(ctx, source);
 		return SH_CGROUP_PASS;
+	}
 	__builtin_memcpy(&from.sin6_addr, source, sizeof(from.sin6_addr));
 	bpf_bind(ctx, (struct sockaddr *)&from, sizeof(from));
 	return SH_CGROUP_PASS;

@@ -30,6 +30,8 @@ SH_ASSERT_SIZE(struct sh_path, 8);
 #define SH_HOME_WATCHED (1U << 3)
 /* In slot 0 only: sh_prefixes holds something, so it is worth the look-up. */
 #define SH_GLOBAL_PREFIXES (1U << 31)
+/* In slot 0 only: some group chooses sources, so sh_source_routes is worth the look-up. */
+#define SH_GLOBAL_SOURCES (1U << 30)
 
 struct sh_home {
 	struct sh_path path;

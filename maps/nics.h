@@ -7,7 +7,7 @@
 
 #include "maps/types.h"
 
-/* What the agent last saw; for people who look with bpftool. The programs do not use them. */
+/* What the agent last saw. The choice of sources goes by the first, the second is for people. */
 #define SH_NIC_NO_CARRIER (1U << 0)
 #define SH_NIC_DRAINED	  (1U << 1)
 /*

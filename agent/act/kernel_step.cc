@@ -3,6 +3,7 @@
 #include <linux/rtnetlink.h>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 
 namespace stronghost {
 namespace {
@@ -59,8 +60,9 @@ class Describer {
 
   static std::string Text(const RuleFact& rule) {
     return absl::StrCat(rule.priority, ": from ",
-                        rule.from.has_value() ? rule.from->ToString() : "all", " table ",
-                        rule.table == RT_TABLE_MAIN ? "main" : absl::StrCat(rule.table));
+                        rule.from.has_value() ? rule.from->ToString() : "all",
+                        rule.mark_mask == 0 ? "" : absl::StrFormat(" fwmark %#x", rule.mark),
+                        " table ", rule.table == RT_TABLE_MAIN ? "main" : absl::StrCat(rule.table));
   }
 
   const Facts& facts_;

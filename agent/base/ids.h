@@ -17,6 +17,15 @@ constexpr uint32_t kTableBase = 5300;
 constexpr uint32_t kGatewayTableBase = 5556;
 constexpr uint32_t kGatewayTables = 256;
 
+// Tables by which a socket's mark chooses its source, one an address (5812 to 5875), and the rules
+// that lead there. Behind those by source address, so that what has a managed source never walks
+// them.
+constexpr uint32_t kMarkTableBase = kGatewayTableBase + kGatewayTables;
+constexpr uint32_t kMarkTables = 64;
+constexpr uint32_t kRulePriorityMark = 5303;
+// The low bits of reply_mark, which number the table, from 1.
+constexpr uint32_t kMarkNumberBits = 0xff;
+
 // `from ADDRESS lookup main suppress_prefixlength 0 suppress_ifgroup 5300`: connected routes that
 // don't lead through a member (containers) come first.
 constexpr uint32_t kRulePriorityMain = 5300;

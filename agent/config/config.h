@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -17,8 +18,12 @@ enum class XdpMode { kAuto, kNative, kGeneric, kOff };
 enum class TcMode { kAuto, kTcx, kClsact };
 enum class ConflictMode { kDefend, kReport };
 enum class ProbeMode { kOff, kOnSuspicion, kAlways };
+enum class SourceChoice { kRouting, kSpread };
 
 constexpr int kMaxFlapLimit = 1000;
+constexpr int kMaxSourceWeight = 100;
+// Fits the largest socket mark that an int holds.
+constexpr int kMaxReplyMark = 0x7fffff00;
 
 // A managed address written down by the user; it is added to its home when it is missing there.
 struct AddressConfig {
@@ -47,6 +52,16 @@ struct DetectConfig {
   bool operator==(const DetectConfig&) const = default;
 };
 
+// Whose address an unbound socket gets.
+struct SourceConfig {
+  SourceChoice choose = SourceChoice::kRouting;
+  std::vector<IpAddress> prefer;                   // these alone while one of them can be used
+  std::vector<IpAddress> avoid;                    // these only while there is no other
+  std::vector<std::pair<IpAddress, int>> weights;  // 1 to kMaxSourceWeight; of all others 1
+
+  bool operator==(const SourceConfig&) const = default;
+};
+
 // NICs of one layer-2 segment. `nics` keeps the order of the file: it is the order of preference
 // among equals. `standby` names members of `nics` (or further ones) that carry nothing until a
 // failure.
@@ -64,6 +79,7 @@ struct GroupConfig {
   int flap_limit = 0;  // losses of a link within a minute, after which it is left out; 0: none
   bool policy_rules = true;
   DetectConfig detect;
+  SourceConfig source;
   std::vector<AddressConfig> addresses;
   std::vector<PrefixConfig> prefixes;
 
@@ -83,6 +99,7 @@ struct Config {
   TcMode tc = TcMode::kAuto;
   std::string cgroup = "auto";                // whose UDP answers are mended; "": nobody's
   std::vector<uint16_t> reply_source_except;  // UDP ports
+  int reply_mark = 0x53480000;                // "SH"; the low 8 bits are 0; 0: no marks
   std::vector<GroupConfig> groups;
 
   bool operator==(const Config&) const = default;

@@ -24,6 +24,7 @@ namespace {
 
 constexpr size_t kMaxFileSize = 64U << 20U;
 constexpr absl::string_view kNicExample = "\"eth0\"";
+constexpr absl::string_view kAddressExample = "\"198.51.100.1\"";
 constexpr absl::string_view kGatewayExample = "\"198.51.100.254\"";
 
 void ReadAgent(const TomlNode& node, const ReadLog& log, Config* config) {
@@ -36,6 +37,7 @@ void ReadAgent(const TomlNode& node, const ReadLog& log, Config* config) {
   agent.Choice("tc", &config->tc);
   agent.Text("cgroup", "\"auto\"", &config->cgroup);
   agent.Ports("reply_source_except", &config->reply_source_except);
+  agent.Count("reply_mark", kMaxReplyMark, &config->reply_mark);
   agent.ReportUnknownKeys();
 }
 
@@ -64,6 +66,16 @@ void ReadOwnGateways(const TomlNode& node, const std::string& path, TableReader&
     log.sources->Set(absl::StrCat(path, ".gateways[0]"),
                      log.sources->Find(absl::StrCat(path, ".gateway")));
   }
+}
+
+void ReadSource(const TomlNode& node, const std::string& path, const ReadLog& log,
+                SourceConfig* config) {
+  TableReader source(node, path, "[group.source]", log);
+  source.Choice("choose", &config->choose);
+  source.Addresses("prefer", kAddressExample, &config->prefer);
+  source.Addresses("avoid", kAddressExample, &config->avoid);
+  source.Weights("weights", kMaxSourceWeight, &config->weights);
+  source.ReportUnknownKeys();
 }
 
 // An entry without usable `ip` stays, marked as broken, so that paths count like the file does.
@@ -127,6 +139,9 @@ GroupConfig ReadGroup(const TomlNode& node, const std::string& path, const ReadL
   group.Boolean("policy_rules", &config.policy_rules);
   if (const TomlNode* detect = group.Table("detect")) {
     ReadDetect(*detect, absl::StrCat(path, ".detect"), log, &config.detect);
+  }
+  if (const TomlNode* source = group.Table("source")) {
+    ReadSource(*source, absl::StrCat(path, ".source"), log, &config.source);
   }
   for (const TomlNode* address : group.Tables("address")) {
     ReadAddress(*address, path, log, &config);

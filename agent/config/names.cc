@@ -40,6 +40,11 @@ constexpr std::array kProbeModes = {
     EnumName<ProbeMode>{"always", ProbeMode::kAlways},
 };
 
+constexpr std::array kSourceChoices = {
+    EnumName<SourceChoice>{"routing", SourceChoice::kRouting},
+    EnumName<SourceChoice>{"spread", SourceChoice::kSpread},
+};
+
 }  // namespace
 
 template <>
@@ -70,6 +75,11 @@ absl::Span<const EnumName<ConflictMode>> EnumNames<ConflictMode>() {
 template <>
 absl::Span<const EnumName<ProbeMode>> EnumNames<ProbeMode>() {
   return kProbeModes;
+}
+
+template <>
+absl::Span<const EnumName<SourceChoice>> EnumNames<SourceChoice>() {
+  return kSourceChoices;
 }
 
 }  // namespace stronghost

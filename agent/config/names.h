@@ -28,6 +28,8 @@ template <>
 absl::Span<const EnumName<ConflictMode>> EnumNames<ConflictMode>();
 template <>
 absl::Span<const EnumName<ProbeMode>> EnumNames<ProbeMode>();
+template <>
+absl::Span<const EnumName<SourceChoice>> EnumNames<SourceChoice>();
 
 // The word for a value: NameOf(MacMode::kStay) is "stay".
 template <typename Enum>

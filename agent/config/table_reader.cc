@@ -168,6 +168,39 @@ void TableReader::Addresses(absl::string_view key, absl::string_view example,
   }
 }
 
+void TableReader::Weights(absl::string_view key, int most,
+                          std::vector<std::pair<IpAddress, int>>* out) {
+  const TomlNode* node = Take(key);
+  if (node == nullptr) {
+    return;
+  }
+  if (node->kind != TomlKind::kTable) {
+    Report(key, *node,
+           absl::StrCat(key, " is ", KindName(node->kind),
+                        "; write a table such as { \"198.51.100.1\" = 3 }"));
+    return;
+  }
+  for (const TomlMember& member : node->members) {
+    const TomlNode& value = member.value;
+    const auto address = ParseAddress(member.key);
+    if (!address.ok()) {
+      log_.sources->MarkBroken(PathOf(key));
+      log_.Add(member.position, absl::StrCat(key, ": ", address.status().message()));
+    } else if (value.kind != TomlKind::kInteger) {
+      Report(key, value,
+             absl::StrCat("the weight of ", member.key, " is ", KindName(value.kind),
+                          "; write a whole number, no quotes"));
+    } else if (value.integer < 1 || value.integer > most) {
+      Report(key, value,
+             absl::StrCat("the weight of ", member.key, " is ", value.integer, "; write 1 to ",
+                          most, ", or leave the address out by naming it under avoid"));
+    } else {
+      SetItem(key, out->size(), value);
+      out->emplace_back(*address, static_cast<int>(value.integer));
+    }
+  }
+}
+
 const TomlNode* TableReader::Table(absl::string_view key) {
   const TomlNode* node = Take(key);
   if (node == nullptr || node->kind == TomlKind::kTable) {

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
@@ -47,6 +48,9 @@ class TableReader {
   void AddressWithLength(absl::string_view key, std::optional<IpPrefix>* out);
   void Texts(absl::string_view key, absl::string_view example, std::vector<std::string>* out);
   void Addresses(absl::string_view key, absl::string_view example, std::vector<IpAddress>* out);
+  // A table of addresses with numbers of 1 to `most`: { "198.51.100.1" = 3 }. The path of an entry
+  // counts as of a list.
+  void Weights(absl::string_view key, int most, std::vector<std::pair<IpAddress, int>>* out);
   template <typename Enum>
   void Choice(absl::string_view key, Enum* out);
 

@@ -12,6 +12,7 @@
 #include "agent/base/status.h"
 #include "agent/config/validate_addresses.h"
 #include "agent/config/validate_prefixes.h"
+#include "agent/config/validate_sources.h"
 #include "agent/config/values.h"
 #include "maps/reply_sources.h"
 #include "maps/types.h"
@@ -82,6 +83,11 @@ class GroupChecks {
       Add("agent.reply_source_except", "reply_source_except has ",
           config_.reply_source_except.size(), " ports; ", SH_REPLY_EXCEPT_MAX,
           " is the most, or turn reply source off with cgroup = \"\"");
+    }
+    if ((static_cast<uint32_t>(config_.reply_mark) & SH_REPLY_MARK_BITS) != 0) {
+      Add("agent.reply_mark", "reply_mark is ", config_.reply_mark,
+          ", and its low 8 bits are needed to tell addresses apart; write a number that ends in 00 "
+          "in hexadecimal, such as 0x53480000, or 0 for no marks");
     }
     if (config_.metrics.empty()) {
       return;
@@ -205,6 +211,7 @@ std::vector<ConfigProblem> ValidateConfig(const Config& config, const SourceMap&
   GroupChecks(config, sources, &problems).Run();
   ValidateAddresses(config, sources, &problems);
   ValidatePrefixes(config, sources, &problems);
+  ValidateSources(config, sources, &problems);
   return problems;
 }
 

@@ -10,9 +10,7 @@
 #include "absl/strings/str_join.h"
 
 namespace stronghost {
-namespace {
 
-// What makes an address useless as a host's own or a neighbour's; "" if nothing does.
 absl::string_view Unusable(const IpAddress& ip) {
   if (ip.IsUnspecified()) {
     return "the unspecified address";
@@ -28,6 +26,8 @@ absl::string_view Unusable(const IpAddress& ip) {
   }
   return "";
 }
+
+namespace {
 
 // Last address of an IPv4 subnet.
 IpAddress Broadcast(const IpPrefix& prefix) {

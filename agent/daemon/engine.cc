@@ -354,6 +354,20 @@ void Engine::SetReplySource() {
   }
 }
 
+void Engine::WriteSources() {
+  const std::string topic = "write the choice of sources";
+  const absl::Status status = datapath_->SetSources(decision_.sources, decision_.reply_marks,
+                                                    static_cast<uint32_t>(config_.reply_mark));
+  if (status.ok()) {
+    ClearProblem(topic);
+    return;
+  }
+  Problem(topic, status);
+  if (!absl::IsResourceExhausted(status)) {
+    TryAgainLater();
+  }
+}
+
 absl::Status Engine::Detach() {
   return DetachFromKernel(*state_file_, [this] { return datapath_->DetachAll(); });
 }

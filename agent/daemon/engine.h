@@ -219,6 +219,7 @@ class Engine {
   void NoteStates();
   void Problem(const std::string& topic, const absl::Status& status);
   void SetReplySource();
+  void WriteSources();
   void ClearProblem(const std::string& topic) { failures_.erase(topic); }
   void TryAgainLater() { try_again_ = true; }
   [[nodiscard]] std::string NameOf(IfIndex link) const;

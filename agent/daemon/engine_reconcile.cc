@@ -35,6 +35,7 @@ void Engine::Reconcile() {
   KeepInventory();
   MoveIn();
   WriteMaps();
+  WriteSources();
   Tell();
   AnnounceRelocations();
   AttachNics();

@@ -3,15 +3,12 @@
 #include <algorithm>
 
 namespace stronghost {
-namespace {
 
 sh_ip ToIp(const IpAddress& address) {
   sh_ip ip{};
   std::copy(address.mapped().begin(), address.mapped().end(), ip.bytes);
   return ip;
 }
-
-}  // namespace
 
 sh_address_key ToKey(const AddressKey& address) {
   return {.ip = ToIp(address.address), .scope = ToInt(address.scope)};

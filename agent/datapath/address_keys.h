@@ -1,4 +1,4 @@
-// The agent's addresses and prefixes as keys of sh_addresses and sh_prefixes, and back.
+// The agent's addresses and prefixes as keys of the maps, and back.
 #pragma once
 
 #include "agent/base/net_types.h"
@@ -6,6 +6,7 @@
 
 namespace stronghost {
 
+sh_ip ToIp(const IpAddress& address);
 sh_address_key ToKey(const AddressKey& address);
 AddressKey FromKey(const sh_address_key& key);
 

@@ -68,6 +68,7 @@ Datapath::Datapath(PinFolder folder, LoadedObject object, StateMaps maps,
     : folder_(std::move(folder)),
       object_(std::move(object)),
       maps_(std::move(maps)),
+      sources_(object_.maps()),
       events_(std::move(events)),
       tc_kind_(tc_kind),
       homes_map_ids_(HomesMapIds(folder_)) {
@@ -164,6 +165,19 @@ absl::Status Datapath::SetReplySource(const std::string& cgroup,
     ASSIGN_OR_RETURN(group, CgroupRoot());
   }
   return AttachReplySource(folder_, group, object_.reply_programs());
+}
+
+absl::Status Datapath::SetSources(const SourceState& sources, const ReplyMarks& marks,
+                                  uint32_t mark_base) {
+  if (sources.routes.empty()) {
+    maps_.homes.SetSourcesInUse(false);
+  }
+  absl::Status status = sources_.SetMarks(marks, mark_base);
+  status.Update(sources_.SetSources(sources));
+  if (status.ok()) {
+    maps_.homes.SetSourcesInUse(!sources.routes.empty());
+  }
+  return status;
 }
 
 absl::Status Datapath::DetachAll() {

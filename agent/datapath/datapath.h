@@ -23,6 +23,7 @@
 #include "agent/datapath/loaded_object.h"
 #include "agent/datapath/pin_folder.h"
 #include "agent/datapath/report.h"
+#include "agent/datapath/source_maps.h"
 #include "agent/datapath/state_maps.h"
 #include "agent/decide/desired.h"
 
@@ -60,6 +61,9 @@ class Datapath {
   // whole machine; "": none) come from the address that was asked, except on these local ports.
   // UNIMPLEMENTED: the kernel does not tell network namespaces apart (before 5.14).
   absl::Status SetReplySource(const std::string& cgroup, absl::Span<const uint16_t> except);
+  // What those sockets choose their source from, and by which mark routing follows; see
+  // source_maps.h. `mark_base` 0: no marks.
+  absl::Status SetSources(const SourceState& sources, const ReplyMarks& marks, uint32_t mark_base);
   // Detaches every NIC and removes the pins with the folder. The object is of no use afterwards.
   absl::Status DetachAll();
 
@@ -104,6 +108,7 @@ class Datapath {
   PinFolder folder_;
   LoadedObject object_;
   StateMaps maps_;
+  SourceMaps sources_;
   std::unique_ptr<EventRing> events_;
   TcKind tc_kind_;
   std::vector<uint32_t> homes_map_ids_;

@@ -94,9 +94,17 @@ void HomeSlots::StampLayoutVersion() {
   Store(&static_cast<sh_home*>(static_cast<void*>(memory_))->ifindex, SH_LAYOUT_VERSION);
 }
 
+void HomeSlots::SetGlobal(uint32_t flag, bool on) {
+  uint32_t* flags = &static_cast<sh_home*>(static_cast<void*>(memory_))->flags;
+  Store(flags, on ? *flags | flag : *flags & ~flag);
+}
+
 void HomeSlots::SetPrefixesInUse(bool in_use) {
-  Store(&static_cast<sh_home*>(static_cast<void*>(memory_))->flags,
-        in_use ? SH_GLOBAL_PREFIXES : 0);
+  SetGlobal(SH_GLOBAL_PREFIXES, in_use);
+}
+
+void HomeSlots::SetSourcesInUse(bool in_use) {
+  SetGlobal(SH_GLOBAL_SOURCES, in_use);
 }
 
 Path HomeSlots::ReadPath(HomeIndex index) const {

@@ -36,6 +36,8 @@ class HomeSlots {
 
   // SH_GLOBAL_PREFIXES, in slot 0: whether the programs ask sh_prefixes.
   void SetPrefixesInUse(bool in_use);
+  // SH_GLOBAL_SOURCES: whether they ask sh_source_routes.
+  void SetSourcesInUse(bool in_use);
 
   // One aligned 64-bit load, compare-and-swap, store. An index out of range reads as no path, and
   // is not written.
@@ -57,6 +59,7 @@ class HomeSlots {
  private:
   HomeSlots(std::byte* memory, size_t length) : memory_(memory), length_(length) {}
   [[nodiscard]] sh_home* Slot(HomeIndex index) const;
+  void SetGlobal(uint32_t flag, bool on);
 
   std::byte* memory_;
   size_t length_;

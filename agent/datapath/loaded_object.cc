@@ -182,7 +182,10 @@ MapFds LoadedObject::maps() const {
           .nics = bpf_map__fd(skeleton_->maps.sh_nics),
           .counters = bpf_map__fd(skeleton_->maps.sh_counters),
           .events = bpf_map__fd(skeleton_->maps.sh_events),
-          .reply_except = bpf_map__fd(skeleton_->maps.sh_reply_except)};
+          .reply_except = bpf_map__fd(skeleton_->maps.sh_reply_except),
+          .reply_marks = bpf_map__fd(skeleton_->maps.sh_reply_marks),
+          .source_routes = bpf_map__fd(skeleton_->maps.sh_source_routes),
+          .source_tables = bpf_map__fd(skeleton_->maps.sh_source_tables)};
 }
 
 ReplyPrograms LoadedObject::reply_programs() const {

@@ -24,6 +24,9 @@ struct MapFds {
   int counters = -1;
   int events = -1;
   int reply_except = -1;
+  int reply_marks = -1;
+  int source_routes = -1;
+  int source_tables = -1;
 };
 
 // Owns the skeleton. Move-only. Its death closes descriptors; pins and attached programs stay.

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "agent/decide/reply_marks.h"
 
 namespace stronghost {
 namespace {
@@ -100,6 +101,10 @@ Decision Decide(const DecideInput& input) {
                                       decision.problems);
   decision.kernel = DesiredKernel(input, decision.members, decision.datapath, decision.inventory,
                                   decision.problems);
+  decision.reply_marks =
+      AddReplyMarks(input, decision.members, decision.datapath, decision.kernel, decision.problems);
+  decision.sources = ChooseSources(input.config, input.facts, decision.members, decision.datapath,
+                                   decision.problems);
   NoteWhatBreaksRules(input.config, decision.problems);
   return decision;
 }

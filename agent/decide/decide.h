@@ -14,6 +14,7 @@
 #include "agent/decide/members.h"
 #include "agent/decide/placement.h"
 #include "agent/decide/residence.h"
+#include "agent/decide/source_choice.h"
 
 namespace stronghost {
 
@@ -40,6 +41,9 @@ struct DecideInput {
   PathFindings paths = {};
 };
 
+// Address -> the socket mark by which routing chooses it; see reply_marks.h.
+using ReplyMarks = absl::btree_map<IpAddress, uint32_t>;
+
 struct Decision {
   std::vector<Member> members;  // points into the input's config and facts
   DatapathState datapath;
@@ -47,6 +51,8 @@ struct Decision {
   Memory memory;
   Inventory inventory;
   Reach reach;
+  ReplyMarks reply_marks;
+  SourceState sources;
   std::vector<Relocation> relocations;  // addresses that get another home now
   absl::Time wake = absl::InfiniteFuture();
   // What is wrong and how to mend it, for status; nothing here stops the rest.
@@ -59,6 +65,9 @@ Decision Decide(const DecideInput& input);
 DatapathState DesiredDatapath(const DecideInput& input, const std::vector<Member>& members,
                               const Memory& memory, const Inventory& inventory,
                               std::vector<std::string>& problems);
+// The order of KernelState::routes: the kernel looks for the gateways of the others among those
+// that are on-link.
+bool OnLinkFirst(const RouteFact& a, const RouteFact& b);
 KernelState DesiredKernel(const DecideInput& input, const std::vector<Member>& members,
                           const DatapathState& datapath, const Inventory& inventory,
                           std::vector<std::string>& problems);

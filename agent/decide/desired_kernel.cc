@@ -54,11 +54,7 @@ class KernelBuilder {
     }
     AddLeftAddresses();
     AddRules();
-    // On-link ones first: the kernel looks for the gateways of the others among them.
-    std::sort(state_.routes.begin(), state_.routes.end(),
-              [](const RouteFact& a, const RouteFact& b) {
-                return std::pair(a.gateway.has_value(), a) < std::pair(b.gateway.has_value(), b);
-              });
+    std::sort(state_.routes.begin(), state_.routes.end(), OnLinkFirst);
     state_.routes.erase(std::unique(state_.routes.begin(), state_.routes.end()),
                         state_.routes.end());
     std::sort(state_.rules.begin(), state_.rules.end());
@@ -450,6 +446,10 @@ class KernelBuilder {
 };
 
 }  // namespace
+
+bool OnLinkFirst(const RouteFact& a, const RouteFact& b) {
+  return std::pair(a.gateway.has_value(), a) < std::pair(b.gateway.has_value(), b);
+}
 
 KernelState DesiredKernel(const DecideInput& input, const std::vector<Member>& members,
                           const DatapathState& datapath, const Inventory& inventory,

@@ -80,7 +80,9 @@ struct RuleFact {
   uint32_t table = 0;
   std::optional<uint32_t> suppress_prefix_length;
   std::optional<uint32_t> suppress_ifgroup;
-  uint8_t protocol = 0;  // FRA_PROTOCOL
+  uint32_t mark = 0;       // fwmark, where mark_mask has a bit
+  uint32_t mark_mask = 0;  // 0: whatever mark
+  uint8_t protocol = 0;    // FRA_PROTOCOL
 
   auto operator<=>(const RuleFact&) const = default;
 };

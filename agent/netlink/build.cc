@@ -111,6 +111,10 @@ NetlinkMessage RuleRequest(uint16_t type, uint16_t flags, const RuleFact& rule) 
   if (rule.suppress_ifgroup.has_value()) {
     request.PutU32(FRA_SUPPRESS_IFGROUP, *rule.suppress_ifgroup);
   }
+  if (rule.mark_mask != 0) {
+    request.PutU32(FRA_FWMARK, rule.mark);
+    request.PutU32(FRA_FWMASK, rule.mark_mask);
+  }
   return request;
 }
 

@@ -195,6 +195,12 @@ std::optional<RuleFact> ParseRule(const nlmsghdr& message) {
       case FRA_PROTOCOL:
         good = ReadValue(payload, rule.protocol) && good;
         break;
+      case FRA_FWMARK:
+        good = ReadValue(payload, rule.mark) && good;
+        break;
+      case FRA_FWMASK:
+        good = ReadValue(payload, rule.mark_mask) && good;
+        break;
       case FRA_PAD:
         break;
       case FRA_L3MDEV:

@@ -92,8 +92,11 @@ class Applier {
     const bool address = EraseIf(facts_.addresses, [&](const AddressFact& known) {
       return SameAddress(known, event.address);
     });
-    const bool routes = event.address.ip.address.IsV4() && EraseRoutesOf(event.address);
-    return address || routes;
+    if (event.address.ip.address.IsV6()) {
+      ForgetSource(event.address);
+      return address;
+    }
+    return EraseRoutesOf(event.address) || address;
   }
 
   bool operator()(const RouteChanged& event) {
@@ -184,6 +187,15 @@ class Applier {
     });
   }
 
+  // The kernel takes the preferred source off IPv6 routes when the address goes, and says nothing.
+  void ForgetSource(const AddressFact& gone) {
+    for (RouteFact& route : facts_.routes) {
+      if (route.link == gone.link && route.source == gone.ip.address) {
+        route.source.reset();
+      }
+    }
+  }
+
   // IPv4 routes that went with an address without being announced: those of table main with it as
   // their source, and all through a link that has none left.
   bool EraseRoutesOf(const AddressFact& gone) {
@@ -240,7 +252,7 @@ bool IsWatchedRoute(const RouteFact& route) {
                          route.protocol == RTPROT_RA;
     return by_hand || route.destination.length == 0 || !route.gateway.has_value();
   }
-  return route.table > kTableBase && route.table < kGatewayTableBase + kGatewayTables;
+  return route.table > kTableBase && route.table < kMarkTableBase + kMarkTables;
 }
 
 void DecodeEvent(const nlmsghdr& message, std::vector<KernelEvent>& events) {

@@ -13,6 +13,7 @@
 #include "maps/homes.h"
 #include "maps/nics.h"
 #include "maps/reply_sources.h"
+#include "maps/source.h"
 
 #ifndef SH_MAP_STORAGE
 #define SH_MAP_STORAGE extern
@@ -86,6 +87,32 @@ SH_MAP_STORAGE struct {
 	__type(key, __u16);
 	__type(value, __u8);
 } sh_reply_except SEC(".maps");
+
+/* Address -> the socket mark by which routing chooses it. */
+SH_MAP_STORAGE struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SH_REPLY_MARKS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct sh_ip);
+	__type(value, __u32);
+} sh_reply_marks SEC(".maps");
+
+/* Destination -> the table that holds the sources for it. */
+SH_MAP_STORAGE struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, SH_SOURCE_ROUTES_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct sh_prefix_key);
+	__type(value, struct sh_source_route);
+} sh_source_routes SEC(".maps");
+
+SH_MAP_STORAGE struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SH_SOURCE_TABLES_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct sh_source_table);
+} sh_source_tables SEC(".maps");
 
 /* What the agent must hear of. */
 SH_MAP_STORAGE struct {

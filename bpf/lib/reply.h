@@ -6,6 +6,8 @@
 
 #include "bpf/lib/kernel.h"
 #include "bpf/lib/maps.h"
+#include "bpf/lib/reply_mark.h"
+#include "bpf/lib/source.h"
 
 #include <linux/in6.h>
 
@@ -13,9 +15,10 @@ extern const volatile __u64 sh_netns_cookie;
 
 #define SH_CGROUP_PASS 1
 
-#define AF_INET	   2
-#define AF_INET6   10
-#define SOCK_DGRAM 2
+#define AF_INET	    2
+#define AF_INET6    10
+#define SOCK_STREAM 1
+#define SOCK_DGRAM  2
 
 /* A socket of its own, for whoever asked another one, is made at once. */
 #define OTHER_SOCKET_NS 1000000000ULL
@@ -96,39 +99,68 @@ static __always_inline void read_peer6(struct sh_ip *ip, const struct bpf_sock_a
 	ip->words[3] = ctx->user_ip6[3];
 }
 
-/* UDP, and neither address nor port yet. */
-static __always_inline bool is_unbound_udp(struct bpf_sock_addr *ctx)
+/* UDP or TCP, and no address yet; perhaps a port. */
+static __always_inline bool is_unbound(struct bpf_sock_addr *ctx)
 {
 	struct bpf_sock *sk = ctx->sk;
 
-	return ctx->type == SOCK_DGRAM && ctx->protocol == IPPROTO_UDP && sk && !sk->src_port &&
-	       is_wildcard(sk);
+	return sk && is_wildcard(sk) &&
+	       ((ctx->type == SOCK_DGRAM && ctx->protocol == IPPROTO_UDP) ||
+		(ctx->type == SOCK_STREAM && ctx->protocol == IPPROTO_TCP));
 }
 
 /*
- * The address that this peer asked, if it is ours still. Another socket than the one that was asked
- * answers for it only at once: later it is a client of its own.
+ * The address that this peer asked, if it is ours still, or that was chosen for it before, while
+ * that has a wire. Another socket than the one that was asked answers for it only at once: later it
+ * is a client of its own.
  */
-static __always_inline const struct sh_ip *reply_source(struct bpf_sock_addr *ctx,
-							struct sh_reply_key *key)
+static __always_inline const struct sh_ip *reply_source(struct sh_reply_key *key)
 {
-	struct bpf_sock *sk = ctx->sk;
-	struct sh_reply_source *asked;
+	struct sh_reply_source *asked = NULL;
 
-	if (!sk)
-		return NULL;
-	key->peer_port = ctx->user_port;
-	key->local_port = sk->src_port;
-	if (bpf_map_lookup_elem(&sh_reply_except, &key->local_port))
-		return NULL;
-	asked = key->local_port ? bpf_map_lookup_elem(&sh_reply_sources, key) : NULL;
-	if (!asked) {
-		key->local_port = 0;
+	if (key->local_port)
 		asked = bpf_map_lookup_elem(&sh_reply_sources, key);
+	if (asked && !asked->asked_ns && !has_wire(&asked->address))
+		return NULL;
+	if (!asked) {
+		struct sh_reply_key any = *key;
+
+		any.local_port = 0;
+		asked = bpf_map_lookup_elem(&sh_reply_sources, &any);
 		if (asked && bpf_ktime_get_ns() - asked->asked_ns > OTHER_SOCKET_NS)
 			asked = NULL;
 	}
 	return asked && is_ours(&asked->address) ? &asked->address : NULL;
+}
+
+/*
+ * The source of what goes to key->peer; NULL: routing's choice. What was chosen for UDP is noted,
+ * so that it stays while addresses come and go, and an answer of the peer finds it agreeing.
+ */
+static __always_inline const struct sh_ip *source_for(struct bpf_sock_addr *ctx,
+						      struct sh_reply_key *key)
+{
+	struct sh_reply_source chosen = {};
+	struct bpf_sock *sk = ctx->sk;
+	const struct sh_ip *source;
+
+	if (!sk)
+		return NULL;
+	if (ctx->protocol != IPPROTO_UDP)
+		return choose_source(ctx, &key->peer);
+	key->peer_port = ctx->user_port;
+	key->local_port = sk->src_port;
+	if (bpf_map_lookup_elem(&sh_reply_except, &key->local_port))
+		return NULL;
+	source = reply_source(key);
+	if (source)
+		return source;
+	source = choose_source(ctx, &key->peer);
+	if (source && key->local_port) {
+		chosen.address = *source;
+		bpf_map_update_elem(&sh_reply_sources, key, &chosen, BPF_ANY);
+	}
+	return source;
 }
 
 #endif

@@ -9,7 +9,14 @@ namespace stronghost::lab {
 namespace {
 
 enum class Socket { kV4, kV6, kDual };
-enum class Way { kSendto, kSendmsg, kSendmmsg, kOtherSocketSendto, kOtherSocketConnect };
+enum class Way {
+  kSendto,
+  kSendmsg,
+  kSendmmsg,
+  kOtherSocketSendto,
+  kOtherSocketConnect,
+  kConnect,
+};
 
 struct Server {
   Socket socket;
@@ -53,6 +60,14 @@ class Reply : public ReplyLab, public ::testing::WithParamInterface<Server> {
         EXPECT_EQ(send(other.get(), &byte, 1, 0), 1);
         break;
       }
+      case Way::kConnect: {
+        EXPECT_EQ(connect(server.get(), peer->get(), peer->length), 0) << strerror(errno);
+        EXPECT_EQ(send(server.get(), &byte, 1, 0), 1);
+        named_ = LocalAddress(server);
+        const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
+        EXPECT_EQ(connect(server.get(), &nobody, sizeof(nobody)), 0) << strerror(errno);
+        break;
+      }
     }
   }
   // Asks each address of the server and returns who answered.
@@ -64,6 +79,9 @@ class Reply : public ReplyLab, public ::testing::WithParamInterface<Server> {
       Ask(client, address);
       Answer(server);
       answered.push_back(AnsweredBy(client));
+      if (GetParam().way == Way::kConnect) {
+        EXPECT_EQ(named_, answered.back()) << "getsockname()";
+      }
     }
     return answered;
   }
@@ -71,12 +89,14 @@ class Reply : public ReplyLab, public ::testing::WithParamInterface<Server> {
     const int family = FamilyOf(GetParam().socket);
     return {Address(0, family), Address(1, family), Address(0, family), Address(1, family)};
   }
+
+  IpAddress named_;  // what the connected server takes for its own address
 };
 
 std::string ServerName(const ::testing::TestParamInfo<Server>& server) {
   constexpr std::array<const char*, 3> kSockets = {"IPv4", "IPv6", "DualStack"};
-  constexpr std::array<const char*, 5> kWays = {"Sendto", "Sendmsg", "Sendmmsg",
-                                                "OtherSocketSendto", "OtherSocketConnect"};
+  constexpr std::array<const char*, 6> kWays = {
+      "Sendto", "Sendmsg", "Sendmmsg", "OtherSocketSendto", "OtherSocketConnect", "Connect"};
   return absl::StrCat(kSockets[static_cast<size_t>(server.param.socket)],
                       kWays[static_cast<size_t>(server.param.way)]);
 }
@@ -90,7 +110,8 @@ INSTANTIATE_TEST_SUITE_P(
         Server{Socket::kV6, Way::kOtherSocketSendto}, Server{Socket::kV6, Way::kOtherSocketConnect},
         Server{Socket::kDual, Way::kSendto}, Server{Socket::kDual, Way::kSendmsg},
         Server{Socket::kDual, Way::kOtherSocketSendto},
-        Server{Socket::kDual, Way::kOtherSocketConnect}),
+        Server{Socket::kDual, Way::kOtherSocketConnect}, Server{Socket::kV4, Way::kConnect},
+        Server{Socket::kV6, Way::kConnect}, Server{Socket::kDual, Way::kConnect}),
     ServerName);
 
 TEST_P(Reply, ComesFromTheAddressThatWasAsked) {
@@ -173,11 +194,7 @@ TEST_F(ReplySource, OfAnotherSocketIsRoutingsAgainAfterAMoment) {
     const auto source = [&] {
       const UniqueFd other = ServerSocket(family, 0);
       EXPECT_EQ(connect(other.get(), peer.get(), peer.length), 0) << strerror(errno);
-      SocketAddress local;
-      local.length = sizeof(local.storage);
-      EXPECT_EQ(
-          getsockname(other.get(), reinterpret_cast<sockaddr*>(&local.storage), &local.length), 0);
-      return FromSocketAddress(local.storage).address;
+      return LocalAddress(other);
     };
     EXPECT_OK(Await(
         absl::Seconds(10), [&] { return source() == Address(0, family); }, "routing's choice"));

@@ -188,7 +188,7 @@ TEST_F(KernelChange, WhatOthersMadeStays) {
       "addr add 198.51.100.9/24 dev eth0\n"
       "route add 192.0.2.0/24 via inet6 fe80::1 dev eth0 table 5301\n"
       "rule add from 198.51.100.9 lookup 5301 priority 5301\n"
-      "rule add from 198.51.100.9 fwmark 7 lookup 5301 priority 5301 protocol 83\n");
+      "rule add from 198.51.100.9 ipproto udp lookup 5301 priority 5301 protocol 83\n");
   const Facts before = Read();
   const std::vector<FilterEntry> filters_before = Filters();
   KernelState desired = Everything();
@@ -198,7 +198,7 @@ TEST_F(KernelChange, WhatOthersMadeStays) {
   EXPECT_TRUE(SameFacts(Read(), before)) << Text(Read()) << "instead of\n" << Text(before);
   EXPECT_OK(lab::Await(absl::Seconds(5), [&] { return Filters() == filters_before; }));
   ASSERT_OK_AND_ASSIGN(const std::string rules, netns_->Check({"ip", "rule"}));
-  EXPECT_THAT(rules, HasSubstr("fwmark 0x7"));
+  EXPECT_THAT(rules, HasSubstr("ipproto udp"));
 }
 
 TEST_F(KernelChange, AnAddressThatSomebodyAddedMeanwhileIsNotTheAgents) {

@@ -85,6 +85,13 @@ class ReplyLab : public AgentLab {
     EXPECT_TRUE(peer.has_value());
     return peer.value_or(SocketAddress());
   }
+  // getsockname().
+  static IpAddress LocalAddress(const UniqueFd& fd) {
+    SocketAddress local;
+    local.length = sizeof(local.storage);
+    EXPECT_EQ(getsockname(fd.get(), reinterpret_cast<sockaddr*>(&local.storage), &local.length), 0);
+    return FromSocketAddress(local.storage).address;
+  }
   // The address that the next answer comes from; unspecified: none came.
   static IpAddress AnsweredBy(const UniqueFd& client) {
     const auto from = Receive(client);

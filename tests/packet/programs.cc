@@ -89,6 +89,10 @@ int Programs::ProgramFd(Program program) const {
   return -1;
 }
 
+int Programs::SocketProgramFd(const char* name) const {
+  return bpf_program__fd(bpf_object__find_program_by_name(object_->obj, name));
+}
+
 absl::StatusOr<Outcome> Programs::Run(Program program, uint32_t ifindex, const Bytes& frame,
                                       const std::optional<Mark>& mark) {
   Outcome outcome;

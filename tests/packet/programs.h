@@ -71,6 +71,8 @@ class Programs {
   ~Programs();
 
   [[nodiscard]] int ProgramFd(Program program) const;
+  // Of a program on sockets, by its name in bpf/; -1: there is none.
+  [[nodiscard]] int SocketProgramFd(const char* name) const;
 
   // BPF_PROG_TEST_RUN: the frame meets the program on interface `ifindex` of the calling thread's
   // network namespace. The kernel refuses frames of less than 14 bytes. Internal error if the

@@ -94,6 +94,7 @@ TEST(ConfigExample, AgentSettingsShownAreTheDefaults) {
   EXPECT_EQ(config.host_model, defaults.host_model);
   EXPECT_EQ(config.tc, defaults.tc);
   EXPECT_EQ(config.cgroup, defaults.cgroup);
+  EXPECT_EQ(config.reply_mark, defaults.reply_mark);
 }
 
 // Each ```toml block of the manual is a file that loads.

@@ -23,6 +23,7 @@ class DecideWorld {
       facts.links[Link(i)] = MakeLink(i);
     }
     config.groups.push_back(std::move(group));
+    config.reply_mark = 0;  // no rules and tables that only its own tests look for
   }
 
   static IfIndex Link(int i) { return IfIndex{static_cast<uint32_t>(10 + i)}; }

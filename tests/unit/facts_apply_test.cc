@@ -212,6 +212,21 @@ TEST(ApplyEvent, ResyncAsksForASnapshotAndTouchesNothing) {
   EXPECT_EQ(facts.rules, before.rules);
 }
 
+// The kernel takes it off without a word.
+TEST(ApplyEvent, AnIpv6AddressThatGoesIsNoRoutesSourceAnyMore) {
+  Facts facts;
+  const AddressFact address{.link = kEth0, .ip = *IpPrefix::Parse("2001:db8::1/64")};
+  facts.addresses = {address};
+  facts.routes = {Route(kEth0, "2001:db8::/64"), Route(IfIndex{99}, "2001:db8::/64")};
+  for (RouteFact& route : facts.routes) {
+    route.source = address.ip.address;
+  }
+  EXPECT_TRUE(ApplyEvent(facts, AddressGone{address}));
+  ASSERT_EQ(facts.routes.size(), 2U);
+  EXPECT_EQ(facts.routes[0].source, std::nullopt);
+  EXPECT_EQ(facts.routes[1].source, address.ip.address) << "through another NIC";
+}
+
 TEST(DecodeEvent, RoutesOfTheWatchedTablesOnly) {
   RouteFact route = Route(kEth0, "203.0.113.0/24");
   for (const auto& [table, watched] : {std::pair{254U, true},
@@ -221,7 +236,9 @@ TEST(DecodeEvent, RoutesOfTheWatchedTablesOnly) {
                                        {5555U, true},
                                        {5556U, true},
                                        {5811U, true},
-                                       {5812U, false},
+                                       {5812U, true},
+                                       {5875U, true},
+                                       {5876U, false},
                                        {1000U, false}}) {
     route.table = table;
     std::vector<KernelEvent> events;

@@ -262,14 +262,23 @@ TEST(ParseRoutes, OnlyPlainUnicastOnes) {
   EXPECT_EQ(parsed_with([](rtmsg& header) { header.rtm_family = AF_MPLS; }), 0U);
 }
 
+TEST(ParseRule, KeepsTheMark) {
+  const RuleFact rule{.family = AF_INET,
+                      .priority = 9,
+                      .from = IpPrefix{IpAddress::V4(0), 32},
+                      .table = 254,
+                      .mark = 0x53480001,
+                      .mark_mask = 0xffffffff};
+  EXPECT_EQ(ParseRule(AddRuleRequest(rule).header()), rule);
+}
+
 TEST(ParseRule, SkipsRulesWithSelectorsThatItHasNoRoomFor) {
   const RuleFact rule{.family = AF_INET, .priority = 9, .table = 254};
   ASSERT_TRUE(ParseRule(AddRuleRequest(rule).header()).has_value());
-  constexpr std::array<uint16_t, 14> kSelectors = {
-      FRA_DST,         FRA_IIFNAME, FRA_OIFNAME,   FRA_FWMARK,
-      FRA_FWMASK,      FRA_TUN_ID,  FRA_UID_RANGE, FRA_SPORT_RANGE,
-      FRA_DPORT_RANGE, FRA_FLOW,    FRA_GOTO,      FRA_IP_PROTO,
-      FRA_L3MDEV,      40 /* of a later kernel */};
+  constexpr std::array<uint16_t, 12> kSelectors = {
+      FRA_DST,       FRA_IIFNAME,     FRA_OIFNAME,     FRA_TUN_ID,
+      FRA_UID_RANGE, FRA_SPORT_RANGE, FRA_DPORT_RANGE, FRA_FLOW,
+      FRA_GOTO,      FRA_IP_PROTO,    FRA_L3MDEV,      40 /* of a later kernel */};
   for (const uint16_t selector : kSelectors) {
     NetlinkMessage message = AddRuleRequest(rule);
     message.PutU32(selector, 1);
