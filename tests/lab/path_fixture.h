@@ -22,13 +22,14 @@ class PathLab : public AgentLab {
  protected:
   // The kernel's own questions, which it asks in silence after 15 to 45 s, come later than any
   // test.
-  static LabOptions QuietKernel() {
-    LabOptions options;
+  void QuietKernel() {
     for (const char* family : {"ipv4", "ipv6"}) {
-      options.server_sysctls.emplace_back(
-          absl::StrCat("net/", family, "/neigh/default/base_reachable_time_ms"), "600000");
+      for (int nic = 0; nic < plan().nic_count(); ++nic) {
+        ASSERT_OK(lab().server().SetSysctl(
+            absl::StrCat("net/", family, "/neigh/", LabPlan::Nic(nic), "/base_reachable_time_ms"),
+            "600000"));
+      }
     }
-    return options;
   }
   static constexpr MacAddress kSecondMac = {{0x02, 0, 0, 0, 0x30, 0x01}};
 
