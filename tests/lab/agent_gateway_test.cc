@@ -75,7 +75,7 @@ TEST_F(PathLab, AnIdleHostAsksNobody) {
   ASSERT_NO_FATAL_FAILURE(SetGateway(false));
   ASSERT_NO_FATAL_FAILURE(Listen());
   absl::SleepFor(absl::Seconds(12));  // that nothing happens can't be awaited
-  EXPECT_TRUE(Questions().empty());
+  EXPECT_THAT(Questions(), ::testing::IsEmpty());
   EXPECT_EQ(StateOf("eth0", "198.51.100.254"), "fine");
   std::vector<Stream> streams;
   ASSERT_NO_FATAL_FAILURE(StartFarStreams(streams));
@@ -94,7 +94,7 @@ TEST_F(PathLab, TrafficInBothDirectionsAsksNobody) {
   ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 200));
   ASSERT_NO_FATAL_FAILURE(Listen());
   ASSERT_OK(streams[0].AwaitReceived(1600, absl::Seconds(30)));  // 8 s
-  EXPECT_TRUE(Questions().empty());
+  EXPECT_THAT(Questions(), ::testing::IsEmpty());
 }
 
 // One answer is enough for half a minute. Both families' gateway is one host, and asked once.
@@ -122,7 +122,7 @@ TEST_F(PathLab, ProbesCanBeTurnedOff) {
   std::vector<Stream> streams;
   ASSERT_NO_FATAL_FAILURE(StartFarStreams(streams, /*both=*/false));
   ASSERT_OK(streams[0].AwaitReceived(800, absl::Seconds(30)));  // 4 s
-  EXPECT_TRUE(Questions().empty());
+  EXPECT_THAT(Questions(), ::testing::IsEmpty());
 }
 
 TEST_F(PathLab, AlwaysAsksAnIdleGatewayAndStatusSaysThatThisIsWrong) {

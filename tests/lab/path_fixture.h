@@ -38,6 +38,11 @@ class PathLab : public AgentLab {
     MacAddress from;
     MacAddress to;
     bool v4 = true;
+    std::string text;
+
+    friend std::ostream& operator<<(std::ostream& out, const Asked& asked) {
+      return out << asked.text;
+    }
   };
 
   void Listen() {
@@ -57,7 +62,8 @@ class PathLab : public AgentLab {
     for (const auto& port : ports_) {
       for (const CapturedFrame& frame : port->Frames()) {
         const Frame parsed = frame.Parse();
-        all.push_back({parsed.source, parsed.destination, parsed.arp.has_value()});
+        all.push_back(
+            {parsed.source, parsed.destination, parsed.arp.has_value(), parsed.ToString()});
       }
       EXPECT_EQ(port->Missed(), 0);
     }
@@ -174,7 +180,8 @@ class PathLab : public AgentLab {
       return frame.arp->operation == 1 && frame.arp->sender != frame.arp->target;
     }
     if (frame.neighbor.has_value()) {
-      return !frame.neighbor->advertisement;
+      // The kernel asks a link-local address back that asked it; no gateway here is known by one.
+      return !frame.neighbor->advertisement && !frame.neighbor->target.IsLinkLocal();
     }
     return frame.icmp.has_value() && (frame.icmp->type == 8 || frame.icmp->type == 128);
   }
