@@ -32,8 +32,8 @@ constexpr std::array<const char*, 10> kLeftToRouting = {
 
 IpAddress BroadcastOf(const IpPrefix& subnet) {
   std::array<uint8_t, 16> bytes = subnet.Network().address.mapped();
-  for (int bit = subnet.length; bit < 32; ++bit) {
-    bytes[static_cast<size_t>(12 + bit / 8)] |= static_cast<uint8_t>(0x80U >> (bit % 8));
+  for (size_t bit = subnet.length; bit < 32; ++bit) {
+    bytes[12 + bit / 8] |= static_cast<uint8_t>(0x80U >> (bit % 8));
   }
   return IpAddress::FromBytes16(bytes.data());
 }

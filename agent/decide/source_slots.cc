@@ -33,6 +33,7 @@ double Draw(uint64_t address_hash, int slot) {
 
 SourceSlots FillSlots(const std::vector<std::pair<IpAddress, int>>& weights) {
   std::vector<uint64_t> hashes;
+  hashes.reserve(weights.size());
   for (const auto& [address, weight] : weights) {
     hashes.push_back(HashOf(address));
   }

@@ -231,8 +231,8 @@ TEST_F(AgentLab, EveryBpftoolCommandOfTheMapsReadmeWorksAndAgreesWithStatus) {
       EXPECT_EQ(stand_ins, 1);
     }
   }
-  EXPECT_EQ(seen, (std::set<std::string>{"sh_addresses", "sh_prefixes", "sh_homes", "sh_nics",
-                                         "sh_counters", "sh_events", "sh_reply_sources",
+  EXPECT_EQ(seen, (std::set<std::string>{"sh_addresses", "sh_prefixes", "sh_homes", "sh_gateways",
+                                         "sh_nics", "sh_counters", "sh_events", "sh_reply_sources",
                                          "sh_reply_except", "sh_reply_marks", "sh_source_routes",
                                          "sh_source_tables"}));
   for (const auto& [verdict, packets] : status->at("counters").items()) {

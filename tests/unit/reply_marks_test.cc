@@ -112,7 +112,7 @@ TEST(ReplyMarks, OfIpv6LeadToTheRoutesOfTheHome) {
 TEST(ReplyMarks, OfAnAddressWithAGatewayOfItsOwnUseThat) {
   MarkWorld world;
   world.config.groups[0].addresses = {
-      {.ip = *IpPrefix::Parse("2001:db8::9/64"), .home = "n0", .gateway = Ip("2001:db8::fd")}};
+      {.ip = *IpPrefix::Parse("2001:db8::9/64"), .home = "n0", .gateways = {Ip("2001:db8::fd")}}};
   world.Decide();
   world.Apply();
   world.Decide();
