@@ -102,8 +102,9 @@ TEST(GatewaysOfTest, AreThoseOfTheFileThenNextHopsOfDefaultRoutes) {
   DecideWorld world(2);
   GroupConfig& group = world.config.groups[0];
   group.gateways = {Ip("198.51.100.254")};
-  group.addresses = {
-      {.ip = *IpPrefix::Parse("198.51.100.1/24"), .home = "n0", .gateways = {Ip("198.51.100.253")}}};
+  group.addresses = {{.ip = *IpPrefix::Parse("198.51.100.1/24"),
+                      .home = "n0",
+                      .gateways = {Ip("198.51.100.253")}}};
   world.Decide();
   const RouteFact learned{
       .destination = {IpAddress(), 0}, .gateway = Ip("fe80::1"), .link = DecideWorld::Link(1)};
