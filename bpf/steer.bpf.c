@@ -25,14 +25,27 @@ static __always_inline __u32 wire_now(struct __sk_buff *skb, struct sh_home *hom
 	return wire;
 }
 
+static __noinline int note_left(struct __sk_buff *skb, __u32 here)
+{
+	return note_sent(skb, here, kind_of((void *)(long)skb->data, (void *)(long)skb->data_end));
+}
+
 /* It leaves by this NIC, which is home `here`. */
-static __noinline int leave(struct __sk_buff *skb, __u32 here, enum sh_verdict good)
+static __always_inline int leave(struct __sk_buff *skb, __u32 here, const struct sh_home *here_home,
+				 enum sh_verdict good)
 {
 	enum sh_verdict verdict = unlikely(carrier_lost(skb)) ? SH_OUT_NO_WIRE : good;
 
-	if (is_watched(here))
-		note_sent(skb, here, kind_of((void *)(long)skb->data, (void *)(long)skb->data_end));
+	if (here_home && here_home->flags & SH_HOME_WATCHED)
+		note_left(skb, here);
 	return end(skb, here, verdict, SH_PASS);
+}
+
+static __noinline int leave_by_stranger(struct __sk_buff *skb)
+{
+	__u32 here = home_of_nic(skb->ifindex);
+
+	return leave(skb, here, home_at(here), SH_OUT_PASS);
 }
 
 /*
@@ -52,7 +65,7 @@ static __noinline int meet_again(struct __sk_buff *skb)
 		return end(skb, here, SH_NOT_MANAGED, SH_PASS);
 	wire = wire_now(skb, home, mark.home);
 	if (wire == skb->ifindex || !wire || mark.hops >= MARK_HOPS_MAX)
-		return leave(skb, here, SH_OUT_CARRIED);
+		return leave(skb, here, here_home, SH_OUT_CARRIED);
 	if (!rewrite_source(skb, home, mark.home, here_home, wire))
 		return end(skb, here, SH_OUT_ERROR, SH_DROP);
 	set_mark(skb, MARK_OUT, mark.home, mark.hops + 1);
@@ -89,7 +102,7 @@ static __noinline int send_by_wire(struct __sk_buff *skb, struct sh_home *home, 
 	struct sh_home *here_home = home_at(here);
 
 	if (!wire || wire == skb->ifindex)
-		return leave(skb, here ? here : home_of_nic(skb->ifindex), SH_OUT_PASS);
+		return here ? leave(skb, here, here_home, SH_OUT_PASS) : leave_by_stranger(skb);
 	if (!here || !here_home)
 		return send_to_other_group(skb, home, index, wire, routed);
 	if (!rewrite_source(skb, home, index, here_home, wire))
@@ -118,7 +131,7 @@ int sh_steer(struct __sk_buff *skb)
 	if (path_of(home).wire != skb->ifindex || unlikely(carrier_lost(skb)))
 		return send_by_wire(skb, home, index, out.routed);
 	if (unlikely(home->ifindex != skb->ifindex))
-		return leave(skb, home_of_nic(skb->ifindex), SH_OUT_PASS);
+		return leave_by_stranger(skb);
 	if (home->flags & SH_HOME_WATCHED)
 		note_sent(skb, index, out.kind);
 	return end(skb, index, SH_OUT_PASS, SH_PASS);
