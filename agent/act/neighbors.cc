@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "agent/netlink/build.h"
 
 namespace stronghost {
@@ -23,6 +24,14 @@ absl::Status CarryNeighbors(NetlinkSocket& socket, std::vector<NeighborFact> nei
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status ResolveNeighbor(NetlinkSocket& socket, IfIndex link, const IpAddress& ip) {
+  std::vector<NetlinkMessage> requests;
+  requests.push_back(ResolveNeighborRequest(link, ip));
+  const NetlinkAnswer answer = socket.TransactAll(absl::MakeSpan(requests)).front();
+  return answer.ok() ? absl::OkStatus()
+                     : answer.ToStatus(absl::StrCat("resolve the neighbour ", ip.ToString()));
 }
 
 }  // namespace stronghost

@@ -1,4 +1,5 @@
 // What the gateways say of the NICs' paths.
+#include "agent/act/neighbors.h"
 #include "agent/base/clock.h"
 #include "agent/daemon/engine.h"
 
@@ -16,6 +17,10 @@ bool Engine::LookAtPaths() {
                .wire_of = [this](HomeIndex home) { return datapath_->ReadPath(home).wire; },
                .now = now},
               datapath_->gateways());
+  for (const auto& [link, ip] : paths_.TakeUnresolved()) {
+    // ignoring: asked again in ten seconds
+    static_cast<void>(ResolveNeighbor(*netlink_, link, ip));
+  }
   if (paths_.send_status().ok()) {
     ClearProblem("probe");
   } else {

@@ -115,6 +115,7 @@ void PathWatch::LookAt(const GroupConfig& config, Group& group, const PathScene&
   if (!look.witnesses.empty()) {
     AskNeighbors(group.nics.at(look.witnesses), scene);
   }
+  FindUnresolved(config, group, scene);
   FindAvoided(group, findings);
   Note(config, group);
 }
@@ -206,7 +207,40 @@ NicLook PathWatch::MakeLook(const Nic& nic, GatewaySlots& slots) {
   return look;
 }
 
-// A home's gateways are as its wire hears them.
+// Where another gateway took over, nobody asks for this one any more: the kernel is made to, as
+// long as the group sends.
+void PathWatch::FindUnresolved(const GroupConfig& config, Group& group, const PathScene& scene) {
+  const bool busy = group.paths.busy + kBusy > scene.now;
+  for (auto& [name, nic] : group.nics) {
+    const LinkFact* link = nic.member->link;
+    absl::btree_map<IpAddress, Unresolved> known = std::exchange(nic.unresolved, {});
+    for (const IpAddress& ip : group.gateways) {
+      if (link == nullptr) {
+        continue;
+      }
+      auto it = known.find(ip);
+      if (it == known.end() && !scene.neighbors.HasFailed(link->index, ip)) {
+        continue;
+      }
+      Unresolved& entry = nic.unresolved[ip];
+      entry = it != known.end() ? it->second : Unresolved{.since = scene.now, .asked = scene.now};
+      if (!scene.neighbors.MacOf(link->index, ip).has_value()) {
+        entry.answered = absl::InfiniteFuture();
+        if (busy && entry.asked + kSlowProbe <= scene.now) {
+          entry.asked = scene.now;
+          unresolved_.emplace_back(link->index, ip);
+        }
+        continue;
+      }
+      entry.answered = std::min(entry.answered, scene.now);
+      if (entry.answered + config.failback <= scene.now) {
+        nic.unresolved.erase(ip);
+      }
+    }
+  }
+}
+
+// A home's gateways are as its wire hears them, and as its NIC resolves them.
 void PathWatch::FindAvoided(const Group& group, PathFindings& findings) const {
   for (const auto& [name, home] : group.nics) {
     absl::btree_map<IpAddress, GatewayState> states;
@@ -227,6 +261,9 @@ void PathWatch::FindAvoided(const Group& group, PathFindings& findings) const {
         }
       }
     }
+    for (const auto& [ip, unresolved] : home.unresolved) {
+      states[ip] = GatewayState::kDead;
+    }
     for (const IpAddress& worse : WorseGateways(states)) {
       findings.avoided.emplace(name, worse);
     }
@@ -245,6 +282,21 @@ void PathWatch::Note(const GroupConfig& config, Group& group) {
                           .nic = name,
                           .state = path_state,
                           .cause = std::string(ToString(cause))});
+    }
+    for (const IpAddress& ip : group.gateways) {
+      const bool unresolved = nic.unresolved.contains(ip);
+      if (unresolved != nic.told_unresolved.contains(ip)) {
+        if (unresolved) {
+          nic.told_unresolved.insert(ip);
+        } else {
+          nic.told_unresolved.erase(ip);
+        }
+        changes_.push_back({.group = config.name,
+                            .nic = name,
+                            .gateway = ip.ToString(),
+                            .state = unresolved ? "unresolved" : "fine",
+                            .cause = unresolved ? "gateway" : ""});
+      }
     }
     for (const Target& target : nic.targets) {
       const auto health = path.gateways.find(target.mac);
@@ -347,6 +399,13 @@ void PathWatch::Describe(std::vector<GroupReport>& groups) const {
       }
       for (const IpAddress& ip : group->second.gateways) {
         GatewayReport gateway{.ip = ip.ToString(), .nic = nic_report.name, .state = "fine"};
+        if (const auto entry = nic->second.unresolved.find(ip);
+            entry != nic->second.unresolved.end()) {
+          gateway.state = "unresolved";
+          gateway.since = ToWallTime(entry->second.since);
+          report.gateways.push_back(std::move(gateway));
+          continue;
+        }
         for (const Target& target : nic->second.targets) {
           const auto health = path->second.gateways.find(target.mac);
           if (health != path->second.gateways.end() &&

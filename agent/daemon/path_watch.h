@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,8 +27,8 @@ struct PathChange {
   std::string group;
   std::string nic;
   std::string gateway;  // its address; "": the path of the NIC
-  // Of a gateway: "fine" | "dead" | "back". Of a path: "fine" | "silent" (no gateway answers, and
-  // nothing would be better) | "dead" (the NIC is suspect).
+  // Of a gateway: "fine" | "dead" | "back" | "unresolved". Of a path: "fine" | "silent" (no gateway
+  // answers, and nothing would be better) | "dead" (the NIC is suspect).
   std::string state;
   std::string cause;  // "" | "nic" | "cable" | "uplink" | "gateway" | "segment"
 };
@@ -54,6 +55,10 @@ class PathWatch {
   [[nodiscard]] const PathFindings& findings() const { return findings_; }
   [[nodiscard]] bool IsDead(const std::string& nic) const;
   std::vector<PathChange> TakeChanges() { return std::exchange(changes_, {}); }
+  // Gateways that the kernel is to ask for, on the NIC of a home: nobody answered it before.
+  std::vector<std::pair<IfIndex, IpAddress>> TakeUnresolved() {
+    return std::exchange(unresolved_, {});
+  }
   // Probes that could not be sent at the last look; OK: all were.
   [[nodiscard]] const absl::Status& send_status() const { return send_status_; }
 
@@ -68,14 +73,23 @@ class PathWatch {
     MacAddress mac;
     std::vector<IpAddress> ips;
   };
+  // A gateway that did not answer when the kernel asked for it on a NIC. No packet leaves for it
+  // then, so that nothing else tells (RFC 1122 section 3.3.1.4: advice from the link layer).
+  struct Unresolved {
+    absl::Time since;
+    absl::Time asked;
+    absl::Time answered = absl::InfiniteFuture();
+  };
   struct Nic {
     const Member* member = nullptr;  // of this look
     IfIndex wire = IfIndex::kNone;
     std::vector<Target> targets;
+    absl::btree_map<IpAddress, Unresolved> unresolved;
     // As last told.
     std::string state = "fine";
     PathCause cause = PathCause::kNone;
     absl::btree_map<IpAddress, GatewayState> told;
+    std::set<IpAddress> told_unresolved;
   };
   struct Group {
     GroupPaths paths;
@@ -93,6 +107,7 @@ class PathWatch {
   static std::vector<Target> Resolve(Group& group, const std::vector<IpAddress>& hosts,
                                      const Member& member, const PathScene& scene);
   NicLook MakeLook(const Nic& nic, GatewaySlots& slots);
+  void FindUnresolved(const GroupConfig& config, Group& group, const PathScene& scene);
   void FindAvoided(const Group& group, PathFindings& findings) const;
   void Note(const GroupConfig& config, Group& group);
 
@@ -107,6 +122,7 @@ class PathWatch {
   absl::btree_map<HomeIndex, Watched> watched_;
   PathFindings findings_;
   std::vector<PathChange> changes_;
+  std::vector<std::pair<IfIndex, IpAddress>> unresolved_;
   Prober prober_;
   absl::Status send_status_;
 };

@@ -219,6 +219,16 @@ NetlinkMessage AddNeighborRequest(const NeighborFact& neighbor) {
   return request;
 }
 
+NetlinkMessage ResolveNeighborRequest(IfIndex link, const IpAddress& ip) {
+  NetlinkMessage request(RTM_NEWNEIGH, NLM_F_CREATE);
+  auto& header = request.AddHeader<ndmsg>();
+  header.ndm_family = static_cast<uint8_t>(ip.family());
+  header.ndm_ifindex = static_cast<int>(ToInt(link));
+  header.ndm_flags = NTF_USE;
+  request.PutIp(NDA_DST, ip);
+  return request;
+}
+
 NetlinkMessage DumpNeighborsRequest() {
   NetlinkMessage request(RTM_GETNEIGH, 0);
   request.AddHeader<ndmsg>();

@@ -54,6 +54,8 @@ NetlinkMessage DumpAddressesRequest();
 NetlinkMessage DumpRoutesRequest(int family);
 NetlinkMessage DumpRulesRequest(int family);
 NetlinkMessage DumpFiltersRequest(IfIndex link);
+// Makes the kernel ask for the neighbour (NTF_USE), whatever it knows of it.
+NetlinkMessage ResolveNeighborRequest(IfIndex link, const IpAddress& ip);
 NetlinkMessage DumpNeighborsRequest();  // both families
 
 }  // namespace stronghost

@@ -16,8 +16,12 @@ void NeighborMemory::Seen(const NeighborFact& neighbor, absl::Time now) {
   Prune(now);
   if ((neighbor.state & kResolved) != 0 && !neighbor.mac.IsZero() && !neighbor.ip.IsMulticast()) {
     entries_[{neighbor.link, neighbor.ip}] = {.neighbor = neighbor};
-  } else {
-    entries_.erase({neighbor.link, neighbor.ip});
+    failed_.erase({neighbor.link, neighbor.ip});
+    return;
+  }
+  entries_.erase({neighbor.link, neighbor.ip});
+  if ((neighbor.state & NUD_FAILED) != 0) {
+    failed_[{neighbor.link, neighbor.ip}] = now;
   }
 }
 
@@ -65,6 +69,7 @@ void NeighborMemory::Prune(absl::Time now) {
   pruned_ = now;
   absl::erase_if(entries_,
                  [now](const auto& entry) { return entry.second.dropped + kDroppedKept < now; });
+  absl::erase_if(failed_, [now](const auto& entry) { return entry.second + kDroppedKept < now; });
 }
 
 }  // namespace stronghost

@@ -28,6 +28,10 @@ class NeighborMemory {
 
   // Unicast neighbours with a MAC, known on this NIC now or dropped a moment ago.
   [[nodiscard]] std::vector<NeighborFact> On(IfIndex link, absl::Time now) const;
+  // Nobody answered when the kernel asked last, lately (NUD_FAILED), and nobody has since.
+  [[nodiscard]] bool HasFailed(IfIndex link, const IpAddress& ip) const {
+    return failed_.contains({link, ip});
+  }
   // The MAC of one of them; none: it is not known on this NIC.
   [[nodiscard]] std::optional<MacAddress> MacOf(IfIndex link, const IpAddress& ip) const;
 
@@ -40,6 +44,7 @@ class NeighborMemory {
   void Prune(absl::Time now);
 
   absl::btree_map<std::pair<IfIndex, IpAddress>, Entry> entries_;
+  absl::btree_map<std::pair<IfIndex, IpAddress>, absl::Time> failed_;
   absl::Time pruned_ = absl::InfinitePast();
 };
 

@@ -67,6 +67,26 @@ TEST_F(PathLab, NothingMovesWhenTheOnlyGatewayIsDead) {
   ASSERT_NO_FATAL_FAILURE(AwaitCause("eth0", ""));
 }
 
+// Nothing leaves for a gateway that has no MAC: the kernel's own failure to resolve it tells.
+TEST_F(PathLab, AGatewayThatWasNeverThereIsLeftForTheSecondOneAndTakenWhenItComes) {
+  ASSERT_NO_FATAL_FAILURE(Build(TwoGatewayKeys("1s")));
+  ASSERT_NO_FATAL_FAILURE(SetGateway(false));
+  ASSERT_OK(lab().server().Check({"ip", "neigh", "flush", "all"}));
+  ASSERT_OK(agent().Kill());
+  ASSERT_OK(agent().StartDaemon());
+  ASSERT_NO_FATAL_FAILURE(AddSecondGateway());
+  ASSERT_NO_FATAL_FAILURE(SendFarTrafficThroughTheSecond(true));
+  std::vector<Stream> streams;
+  ASSERT_NO_FATAL_FAILURE(StartFarStreams(streams, /*both=*/false));
+  for (Stream& stream : streams) {
+    ASSERT_OK(stream.AwaitReceived(200, absl::Seconds(20))) << agent().Log();
+  }
+  EXPECT_EQ(StateOf("eth0", "198.51.100.254"), "unresolved");
+  ASSERT_NO_FATAL_FAILURE(SetGateway(true));
+  ASSERT_NO_FATAL_FAILURE(AwaitGateway("eth0", "198.51.100.254", "fine"));
+  ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 400));
+}
+
 // GW-4. The gateway is dead, and nobody sends: for longer than a busy host needs to find that out.
 TEST_F(PathLab, AnIdleHostAsksNobody) {
   ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow", "1s")));

@@ -73,5 +73,22 @@ TEST_F(NeighborMemoryTest, TakesWhatADumpLacksForDropped) {
   EXPECT_THAT(memory_.On(kEth0, now_ + kKept + absl::Seconds(2)), ElementsAre(other));
 }
 
+TEST_F(NeighborMemoryTest, KnowsForAMomentWhoDidNotAnswer) {
+  EXPECT_FALSE(memory_.HasFailed(kEth0, client_.ip));
+  NeighborFact failed = client_;
+  failed.state = NUD_FAILED;
+  failed.mac = MacAddress();
+  memory_.Seen(failed, now_);
+  EXPECT_TRUE(memory_.HasFailed(kEth0, client_.ip));
+  EXPECT_FALSE(memory_.HasFailed(kEth1, client_.ip));
+  memory_.Dropped(kEth0, client_.ip, now_);  // the kernel forgets it; we do not
+  EXPECT_TRUE(memory_.HasFailed(kEth0, client_.ip));
+  memory_.Seen(client_, now_);
+  EXPECT_FALSE(memory_.HasFailed(kEth0, client_.ip));
+  memory_.Seen(failed, now_);
+  memory_.Seen(Neighbor(kEth1, "198.51.100.12"), now_ + kKept + absl::Seconds(1));
+  EXPECT_FALSE(memory_.HasFailed(kEth0, client_.ip));
+}
+
 }  // namespace
 }  // namespace stronghost
