@@ -43,7 +43,9 @@ absl::StatusOr<WhatIfReport> Engine::WhatIf(const std::vector<std::string>& nics
                                 {},
                                 MonotonicNow()});
   WhatIfReport report;
-  for (const auto& [index, home] : applied_.homes) {
+  for (const auto& entry : applied_.homes) {
+    const HomeIndex index = entry.first;  // clang 14 captures no structured bindings
+    const HomeState& home = entry.second;
     const auto placed = then.memory.find(index);
     const IfIndex wire = placed == then.memory.end() ? IfIndex::kNone : placed->second.path.wire;
     const auto link = facts.links.find(wire);
@@ -54,7 +56,7 @@ absl::StatusOr<WhatIfReport> Engine::WhatIf(const std::vector<std::string>& nics
                             .then = works ? link->second.name : "",
                             .addresses = static_cast<uint64_t>(std::count_if(
                                 then.datapath.addresses.begin(), then.datapath.addresses.end(),
-                                [&](const auto& entry) { return entry.second == index; }))});
+                                [&](const auto& owned) { return owned.second == index; }))});
   }
   for (const Relocation& relocation : then.relocations) {
     report.relocated.push_back({.origin = relocation.from,
