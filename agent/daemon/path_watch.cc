@@ -208,9 +208,17 @@ NicLook PathWatch::MakeLook(const Nic& nic, GatewaySlots& slots) {
 }
 
 // Where another gateway took over, nobody asks for this one any more: the kernel is made to, as
-// long as the group sends.
+// long as the group sends, or tries to.
 void PathWatch::FindUnresolved(const GroupConfig& config, Group& group, const PathScene& scene) {
-  const bool busy = group.paths.busy + kBusy > scene.now;
+  const auto failed = [&](const LinkFact* link, const IpAddress& ip) {
+    return link != nullptr && scene.neighbors.HasFailed(link->index, ip, scene.now);
+  };
+  bool busy = group.paths.busy + kBusy > scene.now;
+  for (const auto& [name, nic] : group.nics) {
+    for (const IpAddress& ip : group.gateways) {
+      busy = busy || failed(nic.member->link, ip);
+    }
+  }
   for (auto& [name, nic] : group.nics) {
     const LinkFact* link = nic.member->link;
     absl::btree_map<IpAddress, Unresolved> known = std::exchange(nic.unresolved, {});
@@ -219,7 +227,7 @@ void PathWatch::FindUnresolved(const GroupConfig& config, Group& group, const Pa
         continue;
       }
       auto it = known.find(ip);
-      if (it == known.end() && !scene.neighbors.HasFailed(link->index, ip)) {
+      if (it == known.end() && !failed(link, ip)) {
         continue;
       }
       Unresolved& entry = nic.unresolved[ip];

@@ -27,6 +27,10 @@ void NeighborMemory::Seen(const NeighborFact& neighbor, absl::Time now) {
 
 void NeighborMemory::Dropped(IfIndex link, const IpAddress& ip, absl::Time now) {
   Prune(now);
+  if (const auto failed = failed_.find({link, ip});
+      failed != failed_.end() && failed->second + kDeletedWithin > now) {
+    failed_.erase(failed);
+  }
   const auto known = entries_.find({link, ip});
   if (known != entries_.end()) {
     known->second.dropped = std::min(known->second.dropped, now);
@@ -55,6 +59,12 @@ std::vector<NeighborFact> NeighborMemory::On(IfIndex link, absl::Time now) const
     }
   }
   return neighbors;
+}
+
+bool NeighborMemory::HasFailed(IfIndex link, const IpAddress& ip, absl::Time now) const {
+  const auto found = failed_.find({link, ip});
+  return found != failed_.end() && found->second + kDeletedWithin <= now &&
+         now <= found->second + kDroppedKept;
 }
 
 std::optional<MacAddress> NeighborMemory::MacOf(IfIndex link, const IpAddress& ip) const {

@@ -18,6 +18,8 @@ class NeighborMemory {
   // What the kernel dropped is remembered for this long: from the end of a NIC until it is decided
   // where its addresses live.
   static constexpr absl::Duration kDroppedKept = absl::Seconds(10);
+  // What the kernel gave up itself stays in its cache for longer.
+  static constexpr absl::Duration kDeletedWithin = absl::Milliseconds(200);
 
   // RTM_NEWNEIGH. Known from now on if it is resolved, else forgotten: nobody answered.
   void Seen(const NeighborFact& neighbor, absl::Time now);
@@ -28,10 +30,9 @@ class NeighborMemory {
 
   // Unicast neighbours with a MAC, known on this NIC now or dropped a moment ago.
   [[nodiscard]] std::vector<NeighborFact> On(IfIndex link, absl::Time now) const;
-  // Nobody answered when the kernel asked last, lately (NUD_FAILED), and nobody has since.
-  [[nodiscard]] bool HasFailed(IfIndex link, const IpAddress& ip) const {
-    return failed_.contains({link, ip});
-  }
+  // Nobody answered when the kernel asked last, within kDroppedKept (NUD_FAILED), and nobody has
+  // since. Known after a moment only: an entry that somebody deletes is told as failed first.
+  [[nodiscard]] bool HasFailed(IfIndex link, const IpAddress& ip, absl::Time now) const;
   // The MAC of one of them; none: it is not known on this NIC.
   [[nodiscard]] std::optional<MacAddress> MacOf(IfIndex link, const IpAddress& ip) const;
 

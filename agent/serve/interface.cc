@@ -45,7 +45,24 @@ type Nic (
   tc: ?(tcx, clsact),
   notes: []string,
   # last change of state
-  since: ?string
+  since: ?string,
+  # what is wrong with it or behind it, since when, and the mend; null: nothing that is known of
+  cause: ?(nic, cable, uplink, gateway, segment),
+  cause_since: ?string,
+  mend: ?string
+)
+
+# A gateway as one NIC hears it.
+type Gateway (
+  ip: string,
+  nic: string,
+  # null: not known
+  mac: ?string,
+  state: (fine, probing, dead, back, unresolved),
+  # of the state
+  since: ?string,
+  # unicast came from it
+  heard: ?string
 )
 
 type Address (
@@ -80,6 +97,7 @@ type Group (
   name: string,
   mac: ?(follow, stay),
   nics: ?[]Nic,
+  gateways: ?[]Gateway,
   addresses: []Address,
   prefixes: ?[]Prefix,
   stand_ins: ?[]StandIn

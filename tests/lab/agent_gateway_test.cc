@@ -23,9 +23,17 @@ TEST_F(PathLab, ADeadGatewayIsLeftForTheSecondOneAndComesBack) {
   EXPECT_EQ((*second)->Count(through_second(AF_INET)), 0);
   EXPECT_EQ((*second)->Count(through_second(AF_INET6)), 0);
 
+  auto watch = Process::Start(lab().server(), {.argv = {ProgramPath("stronghost"), "--socket",
+                                                        agent().socket_path(), "watch", "--json"}});
+  ASSERT_OK(watch);
+  ASSERT_OK(watch->AwaitOutput("watching", absl::Seconds(10)));
+
   ASSERT_NO_FATAL_FAILURE(SetGateway(false));
   ASSERT_NO_FATAL_FAILURE(SendFarTrafficThroughTheSecond(true));
   ASSERT_NO_FATAL_FAILURE(AwaitGateway("eth0", "198.51.100.254", "dead"));
+  EXPECT_OK(
+      watch->AwaitOutput("\"event\":\"path\",\"gateway\":\"198.51.100.254\"", absl::Seconds(10)));
+  EXPECT_OK(watch->AwaitOutput("\"cause\":\"gateway\"", absl::Seconds(10)));
   ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 500));
   EXPECT_GT((*second)->Count(through_second(AF_INET)), 0);
   EXPECT_GT((*second)->Count(through_second(AF_INET6)), 0);

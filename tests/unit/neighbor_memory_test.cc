@@ -74,20 +74,29 @@ TEST_F(NeighborMemoryTest, TakesWhatADumpLacksForDropped) {
 }
 
 TEST_F(NeighborMemoryTest, KnowsForAMomentWhoDidNotAnswer) {
-  EXPECT_FALSE(memory_.HasFailed(kEth0, client_.ip));
+  const absl::Time soon = now_ + NeighborMemory::kDeletedWithin;
+  EXPECT_FALSE(memory_.HasFailed(kEth0, client_.ip, soon));
   NeighborFact failed = client_;
   failed.state = NUD_FAILED;
   failed.mac = MacAddress();
   memory_.Seen(failed, now_);
-  EXPECT_TRUE(memory_.HasFailed(kEth0, client_.ip));
-  EXPECT_FALSE(memory_.HasFailed(kEth1, client_.ip));
-  memory_.Dropped(kEth0, client_.ip, now_);  // the kernel forgets it; we do not
-  EXPECT_TRUE(memory_.HasFailed(kEth0, client_.ip));
-  memory_.Seen(client_, now_);
-  EXPECT_FALSE(memory_.HasFailed(kEth0, client_.ip));
+  EXPECT_FALSE(memory_.HasFailed(kEth0, client_.ip, now_)) << "somebody may have deleted it";
+  EXPECT_TRUE(memory_.HasFailed(kEth0, client_.ip, soon));
+  EXPECT_FALSE(memory_.HasFailed(kEth1, client_.ip, soon));
+  memory_.Dropped(kEth0, client_.ip, soon);  // the kernel forgets it; we do not
+  EXPECT_TRUE(memory_.HasFailed(kEth0, client_.ip, soon));
+  EXPECT_FALSE(memory_.HasFailed(kEth0, client_.ip, now_ + kKept + absl::Seconds(1)));
+  memory_.Seen(client_, soon);
+  EXPECT_FALSE(memory_.HasFailed(kEth0, client_.ip, soon));
+}
+
+TEST_F(NeighborMemoryTest, WhatIsDeletedByHandDidNotFail) {
+  NeighborFact failed = client_;
+  failed.state = NUD_FAILED;
+  failed.mac = MacAddress();
   memory_.Seen(failed, now_);
-  memory_.Seen(Neighbor(kEth1, "198.51.100.12"), now_ + kKept + absl::Seconds(1));
-  EXPECT_FALSE(memory_.HasFailed(kEth0, client_.ip));
+  memory_.Dropped(kEth0, client_.ip, now_ + absl::Milliseconds(1));
+  EXPECT_FALSE(memory_.HasFailed(kEth0, client_.ip, now_ + NeighborMemory::kDeletedWithin));
 }
 
 }  // namespace
