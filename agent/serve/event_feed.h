@@ -32,7 +32,7 @@ Json EventToJson(const Event& event);
 class EventFeed {
  public:
   // `keep`: how many events a watcher may be late by.
-  explicit EventFeed(size_t keep = 1024) : keep_(keep) {}
+  explicit EventFeed(size_t keep = 256) : keep_(keep) {}
   EventFeed(const EventFeed&) = delete;
   EventFeed& operator=(const EventFeed&) = delete;
   ~EventFeed() = default;
