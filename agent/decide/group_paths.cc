@@ -74,7 +74,8 @@ class GroupLooker {
   void TakeIn(const NicLook& nic) {
     NicPath& path = paths_.nics[nic.name];
     if (!nic.usable()) {
-      path = {};  // whatever was known of it is history
+      // Whatever was known of it is history, but since when it is broken.
+      path = {.cause = path.cause, .cause_since = path.cause_since};
       return;
     }
     if (nic.evidence.others) {

@@ -258,6 +258,9 @@ TEST(GroupPathsTest, ANicThatAppearsInTheTroubleIsAsked) {
   world.Run(absl::Minutes(1));
   EXPECT_EQ(world.Path(0).state, PathState::kAlive) << "there is nothing better";
   EXPECT_EQ(world.Path(1).cause, PathCause::kCable);
+  const absl::Time since = world.Path(1).cause_since;
+  world.Run(absl::Seconds(2));
+  EXPECT_EQ(world.Path(1).cause_since, since);
   world.Nic(1).carrier = true;
   ASSERT_TRUE(world.Run(absl::Seconds(5), [&] { return world.Path(0).state == PathState::kDead; }));
 }
