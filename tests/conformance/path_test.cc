@@ -124,21 +124,27 @@ void MakeTraffic(Host& host, int family) {
   }
 }
 
+// What leaves by each NIC of a host that has two.
+absl::StatusOr<std::vector<std::unique_ptr<Capture>>> WatchBoth(Host& host) {
+  std::vector<std::unique_ptr<Capture>> ports;
+  for (const int nic : {0, 1}) {
+    ASSIGN_OR_RETURN(auto watch, host.Watch(nic));
+    ports.push_back(std::move(watch));
+  }
+  return ports;
+}
+
 SH_CONFORMANCE(MH5_SendsOnlyThroughTheOwner, Places(kTwoNics)) {
   Judge(
       [](Host& host, int family) -> Violation {
-        std::vector<std::unique_ptr<Capture>> ports;
-        for (const int nic : {0, 1}) {
-          auto watch = host.Watch(nic);
-          if (!watch.ok()) {
-            return watch.status().ToString();
-          }
-          ports.push_back(*std::move(watch));
+        const auto ports = WatchBoth(host);
+        if (!ports.ok()) {
+          return ports.status().ToString();
         }
         MakeTraffic(host, family);
         for (const int nic : {0, 1}) {
           int own = 0;
-          for (const CapturedFrame& frame : ports[static_cast<size_t>(nic)]->Frames()) {
+          for (const CapturedFrame& frame : (*ports)[static_cast<size_t>(nic)]->Frames()) {
             const Frame parsed = frame.Parse();
             own += parsed.ip && parsed.ip->source == host.Address(nic, family) ? 1 : 0;
             if (parsed.ip && parsed.ip->source == host.Address(1 - nic, family)) {
@@ -245,18 +251,14 @@ SH_CONFORMANCE(MH21_NeverForwardsForItsNumberOfNics, Places(kAll)) {
 // MH-22: of several NICs no MAC is in use at two places.
 SH_CONFORMANCE(MH22_NoMacAtTwoPlaces, Places(kTwoNics)) {
   Judge([](Host& host, int family) -> Violation {
-    std::vector<std::unique_ptr<Capture>> ports;
-    for (const int nic : {0, 1}) {
-      auto watch = host.Watch(nic);
-      if (!watch.ok()) {
-        return watch.status().ToString();
-      }
-      ports.push_back(*std::move(watch));
+    const auto ports = WatchBoth(host);
+    if (!ports.ok()) {
+      return ports.status().ToString();
     }
     MakeTraffic(host, family);
     std::map<MacAddress, std::set<int>> places;
     for (const int nic : {0, 1}) {
-      for (const CapturedFrame& frame : ports[static_cast<size_t>(nic)]->Frames()) {
+      for (const CapturedFrame& frame : (*ports)[static_cast<size_t>(nic)]->Frames()) {
         places[frame.Parse().source].insert(nic);
       }
     }
