@@ -32,8 +32,8 @@ void Engine::Reconcile() {
       Decide({config_, facts_, memory_, applied_, state.drains, state.inventory, state.addresses,
               reach_, std::exchange(bounced_, {}), MonotonicNow(), paths_.findings()});
   SetKnobs();
-  KeepInventory();
   MoveIn();
+  KeepInventory();
   WriteMaps();
   WriteSources();
   Tell();

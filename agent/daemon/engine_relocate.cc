@@ -73,7 +73,9 @@ void Engine::MoveIn() {
     }
     decision_.datapath.addresses[{address.ip.address}] = homes[address.link];
     if (!skip.contains(id)) {
-      facts_.addresses.push_back(address);  // the news of it is still under way
+      // The news of it is still under way, and so may be that of somebody's deletion.
+      facts_.addresses.push_back(address);
+      decision_.inventory.addresses[address.ip.address].settled = true;
     }
   }
 }

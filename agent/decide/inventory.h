@@ -28,7 +28,7 @@ struct Residence {
   std::set<std::string> left;  // NICs that may still have it since it moved away from there
   std::string configured;      // home that the configuration gives it; "": found on a NIC
   bool adopted = false;        // was on its NIC before the agent: not the agent's to remove
-  bool settled = false;        // was seen on `home` since it came there
+  bool settled = false;        // the kernel has had it on `home` since it came there
   bool ordered = false;        // an operator wants it on its origin at once
 
   [[nodiscard]] bool relocated() const { return home != origin; }

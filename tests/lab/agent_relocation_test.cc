@@ -346,6 +346,29 @@ TEST_P(Relocation, AMoveLosesNothing) {
   ExpectNoLoss(streams);
 }
 
+// Before the agent has read the kernel's news of the move itself.
+TEST_F(Relocation, WhoDeletesAnAddressRightAfterItsMoveIsHeeded) {
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));
+  for (const int family : {AF_INET, AF_INET6}) {
+    const std::string ip = family == AF_INET ? "198.51.100.11" : "2001:db8::11";
+    const std::string prefix = absl::StrCat(ip, family == AF_INET ? "/24" : "/64");
+    for (int round = 0; round < 20; ++round) {
+      SCOPED_TRACE(absl::StrCat(ip, ", round ", round));
+      ASSERT_OK(lab().server().IpBatch(
+          absl::StrCat("addr add ", prefix, " dev eth0", family == AF_INET ? "" : " nodad", "\n")));
+      ASSERT_OK(Await(
+          absl::Seconds(10), [&] { return HomeOf(*IpAddress::Parse(ip)) == "eth0"; },
+          "the agent to adopt it"));
+      Order({"move", ip, "eth1"});
+      ASSERT_OK(lab().server().IpBatch(absl::StrCat("addr del ", prefix, " dev eth1\n")));
+      ASSERT_OK(Await(
+          absl::Seconds(10), [&] { return HomeOf(*IpAddress::Parse(ip)).empty(); },
+          "the agent to forget it"));
+      ASSERT_THAT(NicsWith(*IpAddress::Parse(ip)), ::testing::IsEmpty());
+    }
+  }
+}
+
 TEST_F(Relocation, AMoveOutlivesTheAgent) {
   ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));
   for (const int family : {AF_INET, AF_INET6}) {

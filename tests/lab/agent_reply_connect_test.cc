@@ -1,5 +1,6 @@
 // G4 for a server that connects the very socket that it was asked on: routing is led to the asked
 // address by a mark.
+#include "absl/strings/match.h"
 #include "tests/lab/reply_fixture.h"
 
 namespace stronghost::lab {
@@ -13,10 +14,26 @@ class ConnectedReply : public ReplyLab, public ::testing::WithParamInterface<int
   IpAddress More(int n) const {
     return Ip(family() == AF_INET ? absl::StrCat("198.51.100.", n) : absl::StrCat("2001:db8::", n));
   }
+  std::string Subnet() const { return family() == AF_INET ? "/24" : "/64"; }
+  std::string AdditionOf(int n, const std::string& nic) const {
+    return absl::StrCat("addr add ", More(n).ToString(), Subnet(),
+                        family() == AF_INET ? "" : " nodad", " dev ", nic, "\n");
+  }
+  std::string DeletionOf(int n, const std::string& nic) const {
+    return absl::StrCat("addr del ", More(n).ToString(), Subnet(), " dev ", nic, "\n");
+  }
+  // The kernel accepts packets for an IPv6 address a moment after it has it (addrconf_dad_work).
+  void AwaitAccepted(int n) {
+    ASSERT_OK(Await(
+        absl::Seconds(10),
+        [&] {
+          return absl::StrContains(Routes(), absl::StrCat("local ", More(n).ToString(), " dev "));
+        },
+        absl::StrCat("the local route of ", More(n).ToString())));
+  }
   void AddMore(int n, const std::string& nic) {
-    ASSERT_OK(lab().server().IpBatch(absl::StrCat("addr add ", More(n).ToString(),
-                                                  family() == AF_INET ? "/24" : "/64 nodad",
-                                                  " dev ", nic, "\n")));
+    ASSERT_OK(lab().server().IpBatch(AdditionOf(n, nic)));
+    ASSERT_NO_FATAL_FAILURE(AwaitAccepted(n));
   }
   // What a wildcard server takes for its address, which is also where its answer comes from, when
   // `where` asks it at `address`.
@@ -80,18 +97,15 @@ TEST_P(ConnectedReply, FollowsAnAddressThatComesMovesAndGoes) {
   AwaitAnswerFrom(More(11), More(11));
   const std::string source = absl::StrCat("src ", More(11).ToString(), " ");
   EXPECT_THAT(Routes(), ::testing::HasSubstr(source));
-  ASSERT_OK(lab().server().IpBatch(absl::StrCat(
-      "addr del ", More(11).ToString(), family() == AF_INET ? "/24" : "/64", " dev eth1\n")));
+  ASSERT_OK(lab().server().IpBatch(DeletionOf(11, "eth1")));
   EXPECT_OK(Await(
       absl::Seconds(10), [&] { return Routes().find(More(11).ToString()) == std::string::npos; },
       "its table to be empty"));
   // Gone and there again at once, between two looks of the agent.
   ASSERT_NO_FATAL_FAILURE(AddMore(12, "eth0"));
   AwaitAnswerFrom(More(12), More(12));
-  const std::string length = family() == AF_INET ? "/24" : "/64";
-  ASSERT_OK(lab().server().IpBatch(absl::StrCat(
-      "addr del ", More(12).ToString(), length, " dev eth0\naddr add ", More(12).ToString(), length,
-      family() == AF_INET ? "" : " nodad", " dev eth0\n")));
+  ASSERT_OK(lab().server().IpBatch(DeletionOf(12, "eth0") + AdditionOf(12, "eth0")));
+  ASSERT_NO_FATAL_FAILURE(AwaitAccepted(12));
   AwaitAnswerFrom(More(12), More(12));
 }
 
