@@ -26,6 +26,11 @@ constexpr uint32_t kRulePriorityMark = 5303;
 // The low bits of reply_mark, which number the table, from 1.
 constexpr uint32_t kMarkNumberBits = 0xff;
 
+// Takes the place of table main's default routes while their gateway is dead (host_default.h), for
+// all that comes to that: `lookup main suppress_prefixlength 0`, and one later the table.
+constexpr uint32_t kHostDefaultTable = kMarkTableBase + kMarkTables;
+constexpr uint32_t kRulePriorityHostDefault = 32764;
+
 // `from ADDRESS lookup main suppress_prefixlength 0 suppress_ifgroup 5300`: connected routes that
 // don't lead through a member (containers) come first.
 constexpr uint32_t kRulePriorityMain = 5300;

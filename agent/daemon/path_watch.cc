@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_join.h"
-#include "agent/base/clock.h"
 #include "agent/base/status.h"
 #include "agent/decide/path_targets.h"
 
@@ -16,19 +14,6 @@ constexpr MacAddress kBroadcast{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 bool IsOurs(const Facts& facts, const MacAddress& mac) {
   return std::any_of(facts.links.begin(), facts.links.end(),
                      [&mac](const auto& entry) { return entry.second.mac == mac; });
-}
-
-// Of a NIC that is there and has carrier.
-std::string StateOf(const NicPath& path) {
-  if (path.state == PathState::kDead) {
-    return "dead";
-  }
-  return path.cause == PathCause::kNone || path.AnyAlive() ? "fine" : "silent";
-}
-
-// What people are told: "probing" is no news.
-GatewayState Told(GatewayState state) {
-  return state == GatewayState::kProbing ? GatewayState::kFine : state;
 }
 
 // Under which address of the NIC a host is asked: one in its subnet, else the link-local one, else
@@ -94,10 +79,10 @@ void PathWatch::LookAt(const GroupConfig& config, Group& group, const PathScene&
       nic.wire = member.home == HomeIndex::kNone ? IfIndex::kNone : scene.wire_of(member.home);
     }
   }
-  const std::vector<IpAddress> hosts = Hosts(config, group, scene);
+  group.hosts = Hosts(config, group, scene);
   std::vector<NicLook> looks;
   for (auto& [name, nic] : group.nics) {
-    nic.targets = Resolve(group, hosts, *nic.member, scene);
+    nic.targets = Resolve(group, *nic.member, scene);
     looks.push_back(MakeLook(nic, slots));
     looks.back().hosts = group.gateways.empty();
     if (!looks.back().watched.empty()) {
@@ -116,7 +101,7 @@ void PathWatch::LookAt(const GroupConfig& config, Group& group, const PathScene&
     AskNeighbors(group.nics.at(look.witnesses), scene);
   }
   FindUnresolved(config, group, scene);
-  FindAvoided(group, findings);
+  FindDead(group, findings);
   Note(config, group);
 }
 
@@ -155,10 +140,10 @@ std::vector<IpAddress> PathWatch::Hosts(const GroupConfig& config, Group& group,
 
 // The MACs as this NIC knows them, else as its siblings do, else as they were last known: an entry
 // that the kernel gave up is just what must go on being watched.
-std::vector<PathWatch::Target> PathWatch::Resolve(Group& group, const std::vector<IpAddress>& hosts,
-                                                  const Member& member, const PathScene& scene) {
+std::vector<PathWatch::Target> PathWatch::Resolve(Group& group, const Member& member,
+                                                  const PathScene& scene) {
   std::vector<Target> targets;
-  for (const IpAddress& ip : hosts) {
+  for (const IpAddress& ip : group.hosts) {
     std::optional<MacAddress> mac;
     if (member.link != nullptr) {
       mac = scene.neighbors.MacOf(member.link->index, ip);
@@ -207,49 +192,33 @@ NicLook PathWatch::MakeLook(const Nic& nic, GatewaySlots& slots) {
   return look;
 }
 
-// Where another gateway took over, nobody asks for this one any more: the kernel is made to, as
-// long as the group sends, or tries to.
+// Also what the kernel only tries to resolve counts as traffic of the group.
 void PathWatch::FindUnresolved(const GroupConfig& config, Group& group, const PathScene& scene) {
-  const auto failed = [&](const LinkFact* link, const IpAddress& ip) {
-    return link != nullptr && scene.neighbors.HasFailed(link->index, ip, scene.now);
-  };
+  std::map<std::string, std::vector<ResolutionView>> views;
   bool busy = group.paths.busy + kBusy > scene.now;
   for (const auto& [name, nic] : group.nics) {
+    if (nic.member->link == nullptr) {
+      continue;
+    }
+    const IfIndex link = nic.member->link->index;
     for (const IpAddress& ip : group.gateways) {
-      busy = busy || failed(nic.member->link, ip);
+      const ResolutionView& view = views[name].emplace_back(
+          ResolutionView{.ip = ip,
+                         .resolved = scene.neighbors.MacOf(link, ip).has_value(),
+                         .failed = scene.neighbors.HasFailed(link, ip, scene.now)});
+      busy = busy || view.failed;
     }
   }
   for (auto& [name, nic] : group.nics) {
-    const LinkFact* link = nic.member->link;
-    absl::btree_map<IpAddress, Unresolved> known = std::exchange(nic.unresolved, {});
-    for (const IpAddress& ip : group.gateways) {
-      if (link == nullptr) {
-        continue;
-      }
-      auto it = known.find(ip);
-      if (it == known.end() && !failed(link, ip)) {
-        continue;
-      }
-      Unresolved& entry = nic.unresolved[ip];
-      entry = it != known.end() ? it->second : Unresolved{.since = scene.now, .asked = scene.now};
-      if (!scene.neighbors.MacOf(link->index, ip).has_value()) {
-        entry.answered = absl::InfiniteFuture();
-        if (busy && entry.asked + kSlowProbe <= scene.now) {
-          entry.asked = scene.now;
-          unresolved_.emplace_back(link->index, ip);
-        }
-        continue;
-      }
-      entry.answered = std::min(entry.answered, scene.now);
-      if (entry.answered + config.failback <= scene.now) {
-        nic.unresolved.erase(ip);
-      }
+    for (const IpAddress& ip :
+         stronghost::Look(nic.unresolved, views[name], busy, config.failback, scene.now)) {
+      unresolved_.emplace_back(nic.member->link->index, ip);
     }
   }
 }
 
 // A home's gateways are as its wire hears them, and as its NIC resolves them.
-void PathWatch::FindAvoided(const Group& group, PathFindings& findings) const {
+void PathWatch::FindDead(const Group& group, PathFindings& findings) const {
   for (const auto& [name, home] : group.nics) {
     absl::btree_map<IpAddress, GatewayState> states;
     for (const IpAddress& gateway : group.gateways) {
@@ -270,61 +239,19 @@ void PathWatch::FindAvoided(const Group& group, PathFindings& findings) const {
       }
     }
     for (const auto& [ip, unresolved] : home.unresolved) {
-      states[ip] = GatewayState::kDead;
+      if (!unresolved.back()) {
+        states[ip] = GatewayState::kDead;
+      } else if (states[ip] != GatewayState::kDead) {
+        states[ip] = GatewayState::kBack;
+      }
+    }
+    for (const auto& [ip, state] : states) {
+      if (state == GatewayState::kDead || state == GatewayState::kBack) {
+        findings.dead.emplace(name, ip);
+      }
     }
     for (const IpAddress& worse : WorseGateways(states)) {
       findings.avoided.emplace(name, worse);
-    }
-  }
-}
-
-void PathWatch::Note(const GroupConfig& config, Group& group) {
-  for (auto& [name, nic] : group.nics) {
-    const NicPath& path = group.paths.nics.at(name);
-    const std::string path_state = StateOf(path);
-    const PathCause cause = path_state == "fine" ? PathCause::kNone : path.cause;
-    if (path_state != nic.state || cause != nic.cause) {
-      nic.state = path_state;
-      nic.cause = cause;
-      changes_.push_back({.group = config.name,
-                          .nic = name,
-                          .state = path_state,
-                          .cause = std::string(ToString(cause))});
-    }
-    for (const IpAddress& ip : group.gateways) {
-      const bool unresolved = nic.unresolved.contains(ip);
-      if (unresolved != nic.told_unresolved.contains(ip)) {
-        if (unresolved) {
-          nic.told_unresolved.insert(ip);
-        } else {
-          nic.told_unresolved.erase(ip);
-        }
-        changes_.push_back({.group = config.name,
-                            .nic = name,
-                            .gateway = ip.ToString(),
-                            .state = unresolved ? "unresolved" : "fine",
-                            .cause = unresolved ? "gateway" : ""});
-      }
-    }
-    for (const Target& target : nic.targets) {
-      const auto health = path.gateways.find(target.mac);
-      if (health == path.gateways.end()) {
-        continue;
-      }
-      for (const IpAddress& ip : target.ips) {
-        const GatewayState state = Told(health->second.state);
-        GatewayState& told = nic.told.try_emplace(ip, GatewayState::kFine).first->second;
-        // Of a dead one the cause is told with it, as soon as it is known.
-        if (state == told || (state == GatewayState::kDead && path.cause == PathCause::kNone)) {
-          continue;
-        }
-        told = state;
-        changes_.push_back({.group = config.name,
-                            .nic = name,
-                            .gateway = ip.ToString(),
-                            .state = std::string(ToString(state)),
-                            .cause = std::string(ToString(path.cause))});
-      }
     }
   }
 }
@@ -385,81 +312,6 @@ void PathWatch::AskNeighbors(const Nic& nic, const PathScene& scene) {
       return;
     }
   }
-}
-
-void PathWatch::Describe(std::vector<GroupReport>& groups) const {
-  for (GroupReport& report : groups) {
-    const auto group = groups_.find(report.name);
-    if (group == groups_.end()) {
-      continue;
-    }
-    for (NicReport& nic_report : report.nics) {
-      const auto nic = group->second.nics.find(nic_report.name);
-      const auto path = group->second.paths.nics.find(nic_report.name);
-      if (nic == group->second.nics.end() || path == group->second.paths.nics.end()) {
-        continue;
-      }
-      nic_report.cause = std::string(ToString(path->second.cause));
-      if (path->second.cause != PathCause::kNone) {
-        nic_report.cause_since = ToWallTime(path->second.cause_since);
-        nic_report.mend =
-            Mend(path->second.cause, nic_report.name, SilentOnes(nic->second, path->second));
-      }
-      for (const IpAddress& ip : group->second.gateways) {
-        GatewayReport gateway{.ip = ip.ToString(), .nic = nic_report.name, .state = "fine"};
-        if (const auto entry = nic->second.unresolved.find(ip);
-            entry != nic->second.unresolved.end()) {
-          gateway.state = "unresolved";
-          gateway.since = ToWallTime(entry->second.since);
-          report.gateways.push_back(std::move(gateway));
-          continue;
-        }
-        for (const Target& target : nic->second.targets) {
-          const auto health = path->second.gateways.find(target.mac);
-          if (health != path->second.gateways.end() &&
-              std::find(target.ips.begin(), target.ips.end(), ip) != target.ips.end()) {
-            gateway.mac = target.mac;
-            gateway.state = std::string(ToString(health->second.state));
-            gateway.since = ToWallTime(health->second.since);
-            gateway.heard = ToWallTime(health->second.evidence);
-          }
-        }
-        report.gateways.push_back(std::move(gateway));
-      }
-    }
-  }
-}
-
-std::string PathWatch::SilentOnes(const Nic& nic, const NicPath& path) {
-  std::vector<std::string> silent;
-  for (const Target& target : nic.targets) {
-    const auto health = path.gateways.find(target.mac);
-    if (health != path.gateways.end() && health->second.state == GatewayState::kDead) {
-      for (const IpAddress& ip : target.ips) {
-        silent.push_back(ip.ToString());
-      }
-    }
-  }
-  return silent.empty() ? "a gateway" : absl::StrJoin(silent, ", ");
-}
-
-// Of NICs that are missing or have no carrier the table of NICs tells.
-std::vector<std::string> PathWatch::Problems() const {
-  std::vector<std::string> problems;
-  for (const auto& [name, group] : groups_) {
-    for (const auto& [nic_name, nic] : group.nics) {
-      const auto path = group.paths.nics.find(nic_name);
-      if (path == group.paths.nics.end() || path->second.cause == PathCause::kNone ||
-          path->second.cause == PathCause::kNic || path->second.cause == PathCause::kCable) {
-        continue;
-      }
-      std::string problem = Mend(path->second.cause, nic_name, SilentOnes(nic, path->second));
-      if (std::find(problems.begin(), problems.end(), problem) == problems.end()) {
-        problems.push_back(std::move(problem));
-      }
-    }
-  }
-  return problems;
 }
 
 }  // namespace stronghost

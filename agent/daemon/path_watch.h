@@ -5,7 +5,6 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,7 +15,9 @@
 #include "agent/config/config.h"
 #include "agent/datapath/gateway_slots.h"
 #include "agent/decide/decide.h"
+#include "agent/decide/gateway_view.h"
 #include "agent/decide/group_paths.h"
+#include "agent/decide/resolution.h"
 #include "agent/observe/neighbor_memory.h"
 #include "agent/serve/report.h"
 
@@ -73,27 +74,20 @@ class PathWatch {
     MacAddress mac;
     std::vector<IpAddress> ips;
   };
-  // A gateway that did not answer when the kernel asked for it on a NIC. No packet leaves for it
-  // then, so that nothing else tells (RFC 1122 section 3.3.1.4: advice from the link layer).
-  struct Unresolved {
-    absl::Time since;
-    absl::Time asked;
-    absl::Time answered = absl::InfiniteFuture();
-  };
   struct Nic {
     const Member* member = nullptr;  // of this look
     IfIndex wire = IfIndex::kNone;
     std::vector<Target> targets;
-    absl::btree_map<IpAddress, Unresolved> unresolved;
+    UnresolvedGateways unresolved;
     // As last told.
     std::string state = "fine";
     PathCause cause = PathCause::kNone;
-    absl::btree_map<IpAddress, GatewayState> told;
-    std::set<IpAddress> told_unresolved;
+    absl::btree_map<IpAddress, absl::string_view> told;
   };
   struct Group {
     GroupPaths paths;
     std::vector<IpAddress> gateways;
+    std::vector<IpAddress> hosts;      // that are watched: gateways, targets, or else neighbours
     std::vector<IpAddress> neighbors;  // that are watched for want of gateways and probe_targets
     absl::btree_map<IpAddress, MacAddress> macs;  // last known, on any member
     std::map<std::string, Nic> nics;
@@ -104,13 +98,19 @@ class PathWatch {
               PathFindings& findings);
   static std::vector<IpAddress> Hosts(const GroupConfig& config, Group& group,
                                       const PathScene& scene);
-  static std::vector<Target> Resolve(Group& group, const std::vector<IpAddress>& hosts,
-                                     const Member& member, const PathScene& scene);
+  static std::vector<Target> Resolve(Group& group, const Member& member, const PathScene& scene);
   NicLook MakeLook(const Nic& nic, GatewaySlots& slots);
   void FindUnresolved(const GroupConfig& config, Group& group, const PathScene& scene);
-  void FindAvoided(const Group& group, PathFindings& findings) const;
+  void FindDead(const Group& group, PathFindings& findings) const;
   void Note(const GroupConfig& config, Group& group);
 
+  // The MAC under which `ip` is watched, and what is heard from it; nullptr: it is not.
+  struct Heard {
+    MacAddress mac;
+    const GatewayHealth* health = nullptr;
+  };
+  static Heard HeardOf(const Nic& nic, const NicPath& path, const IpAddress& ip);
+  static GatewayView ViewOf(const Nic& nic, const NicPath& path, const IpAddress& ip);
   static std::string SilentOnes(const Nic& nic, const NicPath& path);
 
   void Ask(const Nic& nic, const MacAddress& mac, bool broadcast, const PathScene& scene);

@@ -10,6 +10,7 @@
 #include "agent/config/config.h"
 #include "agent/decide/desired.h"
 #include "agent/decide/facts.h"
+#include "agent/decide/host_default.h"
 #include "agent/decide/inventory.h"
 #include "agent/decide/members.h"
 #include "agent/decide/placement.h"
@@ -23,6 +24,7 @@ struct PathFindings {
   std::set<std::string> watched;  // NICs whose gateways are listened to
   // Gateways of a home that come last in its tables, by the home's name.
   std::set<std::pair<std::string, IpAddress>> avoided;
+  DeadGateways dead;  // also where no other of the group is better
 
   bool operator==(const PathFindings&) const = default;
 };

@@ -54,6 +54,7 @@ class KernelBuilder {
     }
     AddLeftAddresses();
     AddRules();
+    AddHostDefault(input_.facts, members_, input_.paths.dead, state_);
     std::sort(state_.routes.begin(), state_.routes.end(), OnLinkFirst);
     state_.routes.erase(std::unique(state_.routes.begin(), state_.routes.end()),
                         state_.routes.end());

@@ -252,7 +252,7 @@ bool IsWatchedRoute(const RouteFact& route) {
                          route.protocol == RTPROT_RA;
     return by_hand || route.destination.length == 0 || !route.gateway.has_value();
   }
-  return route.table > kTableBase && route.table < kMarkTableBase + kMarkTables;
+  return route.table > kTableBase && route.table <= kHostDefaultTable;
 }
 
 void DecodeEvent(const nlmsghdr& message, std::vector<KernelEvent>& events) {

@@ -39,7 +39,7 @@ struct GatewayReport {
   std::string ip;
   std::string nic;
   MacAddress mac;                           // all zero: not known, so nothing else is
-  std::string state;                        // "fine" | "probing" | "dead" | "back"
+  std::string state;                        // "fine" | "probing" | "dead" | "back" | "unresolved"
   absl::Time since = absl::InfinitePast();  // last change of `state`; InfinitePast: not known
   absl::Time heard = absl::InfinitePast();  // last frame to this host alone; the same
 

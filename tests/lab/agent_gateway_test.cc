@@ -95,6 +95,37 @@ TEST_F(PathLab, AGatewayThatWasNeverThereIsLeftForTheSecondOneAndTakenWhenItCome
   ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 400));
 }
 
+// The default route of table main, which is nobody's to change, leads to the first gateway.
+TEST_F(PathLab, WhatHasNoSourceYetLeavesADeadGatewayToo) {
+  ASSERT_NO_FATAL_FAILURE(Build(TwoGatewayKeys("1s")));
+  ASSERT_NO_FATAL_FAILURE(AddSecondGateway());
+  std::vector<Stream> streams;
+  for (const int family : {AF_INET, AF_INET6}) {
+    auto stream = Stream::Start(lab().server(), lab().far(),
+                                {.destination = LabPlan::FarAddress(family), .rate = 200});
+    ASSERT_OK(stream);
+    streams.push_back(*std::move(stream));
+  }
+  ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 100));
+  const auto main_before = lab().server().Check({"ip", "route", "show", "table", "main"});
+  ASSERT_NO_FATAL_FAILURE(SetGateway(false));
+  ASSERT_NO_FATAL_FAILURE(AwaitGateway("eth0", "198.51.100.254", "dead"));
+  ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 500));
+  EXPECT_EQ(lab().server().Check({"ip", "route", "show", "table", "main"}), main_before);
+  ASSERT_NO_FATAL_FAILURE(SetGateway(true));
+  ASSERT_NO_FATAL_FAILURE(AwaitGateway("eth0", "198.51.100.254", "fine"));
+  ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 200));
+  for (const char* family : {"-4", "-6"}) {
+    EXPECT_OK(Await(
+        absl::Seconds(10),
+        [&] {
+          const auto rules = lab().server().Check({"ip", family, "rule"});
+          return rules.ok() && rules->find("lookup 5876") == std::string::npos;
+        },
+        "the rules to be gone"));
+  }
+}
+
 // GW-4. The gateway is dead, and nobody sends: for longer than a busy host needs to find that out.
 TEST_F(PathLab, AnIdleHostAsksNobody) {
   ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow", "1s")));

@@ -238,7 +238,8 @@ TEST(DecodeEvent, RoutesOfTheWatchedTablesOnly) {
                                        {5811U, true},
                                        {5812U, true},
                                        {5875U, true},
-                                       {5876U, false},
+                                       {5876U, true},
+                                       {5877U, false},
                                        {1000U, false}}) {
     route.table = table;
     std::vector<KernelEvent> events;
