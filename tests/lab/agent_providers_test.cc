@@ -158,6 +158,29 @@ TEST_P(Providers, ForwardedPacketsGoThroughTheProviderOfTheirPrefix) {
   ExpectNothingFiltered();
 }
 
+// The host's first default route leads to a gateway that is dead: the other provider's is taken,
+// and its address with it, or its filter would drop what is sent.
+TEST_P(Providers, WhatHasNoSourceYetLeavesTheProviderWhoseGatewayIsDead) {
+  if (GetParam()) {
+    ASSERT_OK(AddSecondDefault(lab()));
+  }
+  ASSERT_NO_FATAL_FAILURE(Start());
+  std::vector<Stream> streams;
+  for (const int family : kFamilies) {
+    auto stream = Stream::Start(lab().server(), lab().far(),
+                                {.destination = LabPlan::FarAddress(family), .rate = 200});
+    ASSERT_OK(stream);
+    streams.push_back(*std::move(stream));
+  }
+  ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 100));
+  ASSERT_OK(
+      lab().switch_netns().IpBatch(absl::StrCat("link set ", LabPlan::GatewayPort(0), " down\n")));
+  for (Stream& stream : streams) {
+    ASSERT_OK(stream.AwaitReceived(500, absl::Seconds(60))) << agent().Log();
+  }
+  ExpectNothingFiltered();
+}
+
 // The trouble that is ended.
 TEST(PlainLinux, SendsTheSecondProvidersAddressToTheFirstWhichDropsIt) {
   auto lab = Lab::Create({.nics = 1, .segments = 2});
