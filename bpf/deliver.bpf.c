@@ -6,6 +6,7 @@
 #include "bpf/lib/heard.h"
 #include "bpf/lib/ingress.h"
 #include "bpf/lib/mark.h"
+#include "bpf/lib/redirect.h"
 #include "bpf/lib/rewrite.h"
 
 static __always_inline int end(struct __sk_buff *skb, __u32 nic_home, enum sh_verdict verdict,
@@ -86,7 +87,7 @@ struct plain {
 };
 
 /*
- * What most packets are: unicast of IPv4 or IPv6, and no ND, for an address that this NIC speaks
+ * What most packets are: unicast of IPv4 or IPv6, and no ICMP, for an address that this NIC speaks
  * for, under its own MAC or the home's. One look-up tells; the rule is that of decide_ingress().
  */
 static __always_inline bool plain_unicast(const struct __sk_buff *skb, struct plain *plain)
@@ -97,12 +98,17 @@ static __always_inline bool plain_unicast(const struct __sk_buff *skb, struct pl
 	struct sh_address_key target;
 	enum kind kind = plain_kind_of(data, data_end);
 
-	if (kind == KIND_IPV4 && data + IPV4_END <= data_end)
-		key_from_ipv4(&target, ((const struct iphdr *)(data + ETH_LEN))->daddr);
-	else if (kind == KIND_IPV6 && data + IPV6_END <= data_end)
+	if (kind == KIND_IPV4 && data + IPV4_END <= data_end) {
+		const struct iphdr *ip = data + ETH_LEN;
+
+		if (unlikely(ip->protocol == IPPROTO_ICMP))
+			return false;
+		key_from_ipv4(&target, ip->daddr);
+	} else if (kind == KIND_IPV6 && data + IPV6_END <= data_end) {
 		key_from_ipv6(&target, &((const struct ipv6hdr *)(data + ETH_LEN))->daddr);
-	else
+	} else {
 		return false;
+	}
 	plain->home = owner_of(&target);
 	home = home_at(plain->home);
 	if (!plain->home || !home || path_of(home).wire != skb->ifindex)
@@ -147,6 +153,8 @@ static __noinline int decide(struct __sk_buff *skb)
 		return end(skb, SH_HOME_NONE, SH_NOT_MANAGED, SH_PASS);
 	if (in_vlan(skb))
 		return end(skb, nic->home, SH_IN_UNTOUCHED, SH_PASS);
+	if (is_unfit_redirect(skb))
+		return end(skb, nic->home, SH_IN_REDIRECT, SH_DROP);
 	if (guarded(nic, skb) && !carries_others(nic->home, skb->ifindex)) {
 		note_other(skb, nic->home, SH_IN_PASS,
 			   kind_of((void *)(long)skb->data, (void *)(long)skb->data_end));

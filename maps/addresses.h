@@ -21,8 +21,14 @@ SH_ASSERT_SIZE(struct sh_address_key, 20);
 
 struct sh_address {
 	__u32 home; /* index in sh_homes */
+	/*
+	 * Of an IPv4 address: length of the widest subnet of its home that it lies in, 1 to 32; a
+	 * gateway outside of it is none of its network's. 0 for IPv6 and prefixes: nobody asks.
+	 */
+	__u8 network;
+	__u8 pad[3];
 };
-SH_ASSERT_SIZE(struct sh_address, 4);
+SH_ASSERT_SIZE(struct sh_address, 8);
 
 struct sh_prefix_key {
 	__u32 length; /* bits of the 16-byte form: an IPv4 /24 is 120 */

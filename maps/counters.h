@@ -36,7 +36,9 @@
 	X(IN_UNTOUCHED, "in_untouched", "VLAN-tagged, or neither IP nor ARP: passed as it is")     \
 	X(IN_SHORT, "in_short", "headers cut off: passed as it is")                                \
 	X(IN_ERROR, "in_error", "a rewrite failed: dropped")                                       \
-	X(NOT_MANAGED, "not_managed", "the NIC is in no group: passed")
+	X(NOT_MANAGED, "not_managed", "the NIC is in no group: passed")                            \
+	X(IN_REDIRECT, "in_redirect",                                                              \
+	  "ICMP redirect to a gateway of another network, or of another's packet: dropped")
 
 enum sh_verdict {
 #define SH_VERDICT_ENUM(constant, name, meaning) SH_##constant,

@@ -21,7 +21,7 @@
  * Layout version of all maps together. It is written into sh_homes[0].ifindex; an agent that
  * finds pins of another version does not adopt them silently.
  */
-#define SH_LAYOUT_VERSION 1
+#define SH_LAYOUT_VERSION 2
 
 /* Homes of all groups together, slot 0 ("none") included. */
 #define SH_HOMES_MAX 256

@@ -31,7 +31,7 @@ DrainReport Engine::ReportDrain(const std::string& nic) const {
     report.wire = NameOf(datapath_->ReadPath((*member)->home).wire);
     report.addresses = static_cast<uint64_t>(
         std::count_if(applied_.addresses.begin(), applied_.addresses.end(),
-                      [&](const auto& entry) { return entry.second == (*member)->home; }));
+                      [&](const auto& entry) { return entry.second.home == (*member)->home; }));
   }
   return report;
 }

@@ -71,7 +71,7 @@ void Engine::MoveIn() {
     if (refused.contains(id)) {
       continue;  // whoever has it still speaks for it
     }
-    decision_.datapath.addresses[{address.ip.address}] = homes[address.link];
+    decision_.datapath.addresses[{address.ip.address}].home = homes[address.link];
     if (!skip.contains(id)) {
       // The news of it is still under way, and so may be that of somebody's deletion.
       facts_.addresses.push_back(address);
@@ -166,9 +166,9 @@ void Engine::TellRelocations() {
 // nothing for it from now on. (IPv6 had one speaker before.)
 void Engine::AnnounceOwners() {
   absl::btree_map<HomeIndex, std::vector<IpAddress>> owned;
-  for (const auto& [key, home] : applied_.addresses) {
+  for (const auto& [key, owner] : applied_.addresses) {
     if (key.address.IsV4()) {
-      owned[home].push_back(key.address);
+      owned[owner.home].push_back(key.address);
     }
   }
   for (auto& [home, addresses] : owned) {
@@ -187,7 +187,7 @@ void Engine::AnnounceArrived(HomeIndex index, std::vector<IpAddress> addresses) 
   if (when + kAnnounceMemory > now) {
     for (const IpAddress& ip : recent) {
       if (std::find(addresses.begin(), addresses.end(), ip) == addresses.end() &&
-          applied_.addresses.contains({ip}) && applied_.addresses.at({ip}) == index) {
+          applied_.addresses.contains({ip}) && applied_.addresses.at({ip}).home == index) {
         addresses.push_back(ip);
       }
     }

@@ -56,7 +56,7 @@ absl::StatusOr<WhatIfReport> Engine::WhatIf(const std::vector<std::string>& nics
                             .then = works ? link->second.name : "",
                             .addresses = static_cast<uint64_t>(std::count_if(
                                 then.datapath.addresses.begin(), then.datapath.addresses.end(),
-                                [&](const auto& owned) { return owned.second == index; }))});
+                                [&](const auto& owned) { return owned.second.home == index; }))});
   }
   for (const Relocation& relocation : then.relocations) {
     report.relocated.push_back({.origin = relocation.from,

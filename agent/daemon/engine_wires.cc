@@ -137,7 +137,7 @@ AnnounceJob Engine::JobOf(HomeIndex index) const {
   const auto forwarding = ReadSysctl(absl::StrCat("ipv6/conf/", home.name, "/forwarding"));
   job.router = forwarding.ok() && *forwarding != "0";
   for (const auto& [key, owner] : applied_.addresses) {
-    if (owner == index) {
+    if (owner.home == index) {
       job.addresses.push_back(key.address);
     }
   }

@@ -66,7 +66,8 @@ class StatusMaker {
   }
 
   void AddAddresses() {
-    for (const auto& [key, index] : engine_.decision().datapath.addresses) {
+    for (const auto& [key, owner] : engine_.decision().datapath.addresses) {
+      const HomeIndex index = owner.home;
       const auto home = engine_.decision().datapath.homes.find(index);
       const auto memory = engine_.memory().find(index);
       if (home == engine_.decision().datapath.homes.end() || memory == engine_.memory().end()) {
@@ -138,7 +139,7 @@ Owner OwnerOf(const Engine& engine, const IpAddress& source, IfIndex scope) {
   const DatapathState& state = engine.decision().datapath;
   const AddressKey key{source, source.IsLinkLocal() ? scope : IfIndex::kNone};
   if (const auto it = state.addresses.find(key); it != state.addresses.end()) {
-    return {.home = it->second};
+    return {.home = it->second.home};
   }
   Owner owner;
   for (const auto& [prefix, home] : state.prefixes) {

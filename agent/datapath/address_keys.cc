@@ -29,4 +29,16 @@ IpPrefix FromKey(const sh_prefix_key& key) {
   return {address, static_cast<int>(key.length) - (128 - address.max_length())};
 }
 
+sh_address ToValue(const AddressOwner& owner) {
+  return {.home = ToInt(owner.home), .network = owner.network};
+}
+
+AddressOwner FromValue(const sh_address& value) {
+  return {HomeIndex{value.home}, value.network};
+}
+
+sh_address ToValue(HomeIndex home) {
+  return {.home = ToInt(home)};
+}
+
 }  // namespace stronghost

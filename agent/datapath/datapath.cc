@@ -209,12 +209,13 @@ absl::Status Datapath::ClearHome(const HomeState& home) {
   return absl::OkStatus();
 }
 
-absl::Status Datapath::PutAddresses(absl::Span<const std::pair<AddressKey, HomeIndex>> addresses) {
+absl::Status Datapath::PutAddresses(
+    absl::Span<const std::pair<AddressKey, AddressOwner>> addresses) {
   std::vector<sh_address_key> keys;
   std::vector<sh_address> values;
-  for (const auto& [address, home] : addresses) {
+  for (const auto& [address, owner] : addresses) {
     keys.push_back(ToKey(address));
-    values.push_back({.home = ToInt(home)});
+    values.push_back(ToValue(owner));
   }
   return maps_.addresses.Put(keys, values);
 }

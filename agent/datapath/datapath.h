@@ -82,7 +82,7 @@ class Datapath {
   void StorePath(HomeIndex home, Path path) { maps_.homes.StorePath(home, path); }
 
   // Single addresses and prefixes. Deleting what is absent is OK.
-  absl::Status PutAddresses(absl::Span<const std::pair<AddressKey, HomeIndex>> addresses);
+  absl::Status PutAddresses(absl::Span<const std::pair<AddressKey, AddressOwner>> addresses);
   absl::Status DeleteAddresses(absl::Span<const AddressKey> addresses);
   absl::Status PutPrefixes(absl::Span<const std::pair<IpPrefix, HomeIndex>> prefixes);
   absl::Status DeletePrefixes(absl::Span<const IpPrefix> prefixes);

@@ -17,29 +17,29 @@ std::string NameOf(IfIndex link) {
 }
 
 // Puts what `to` has and `from` has not, or otherwise.
-template <typename Key, typename MapKey>
+template <typename Key, typename Value, typename MapKey>
 absl::Status PutAdded(const TypedMap<MapKey, sh_address>& map,
-                      const absl::btree_map<Key, HomeIndex>& to,
-                      const absl::btree_map<Key, HomeIndex>& from) {
+                      const absl::btree_map<Key, Value>& to,
+                      const absl::btree_map<Key, Value>& from) {
   std::vector<MapKey> keys;
   std::vector<sh_address> values;
-  for (const auto& [key, home] : to) {
+  for (const auto& [key, value] : to) {
     const auto old = from.find(key);
-    if (old == from.end() || old->second != home) {
+    if (old == from.end() || old->second != value) {
       keys.push_back(ToKey(key));
-      values.push_back({.home = ToInt(home)});
+      values.push_back(ToValue(value));
     }
   }
   return map.Put(keys, values);
 }
 
 // Deletes what `from` has and `to` has not.
-template <typename Key, typename MapKey>
+template <typename Key, typename Value, typename MapKey>
 absl::Status DeleteRemoved(const TypedMap<MapKey, sh_address>& map,
-                           const absl::btree_map<Key, HomeIndex>& to,
-                           const absl::btree_map<Key, HomeIndex>& from) {
+                           const absl::btree_map<Key, Value>& to,
+                           const absl::btree_map<Key, Value>& from) {
   std::vector<MapKey> keys;
-  for (const auto& [key, home] : from) {
+  for (const auto& [key, value] : from) {
     if (!to.contains(key)) {
       keys.push_back(ToKey(key));
     }
@@ -66,7 +66,7 @@ DatapathState WithoutReusedSlots(const DatapathState& previous, const DatapathSt
     return before != previous.homes.end() && after != desired.homes.end() &&
            before->second.link != after->second.link;
   };
-  absl::erase_if(kept.addresses, [&](const auto& entry) { return reused(entry.second); });
+  absl::erase_if(kept.addresses, [&](const auto& entry) { return reused(entry.second.home); });
   absl::erase_if(kept.prefixes, [&](const auto& entry) { return reused(entry.second); });
   absl::erase_if(kept.homes, [&](const auto& entry) { return reused(entry.first); });
   return kept;
@@ -142,7 +142,7 @@ absl::StatusOr<DatapathState> ReadState(const StateMaps& maps) {
   }
   ASSIGN_OR_RETURN(const auto addresses, maps.addresses.ReadAll());
   for (const auto& [key, value] : addresses) {
-    state.addresses.emplace(FromKey(key), HomeIndex{value.home});
+    state.addresses.emplace(FromKey(key), FromValue(value));
   }
   ASSIGN_OR_RETURN(const auto prefixes, maps.prefixes.ReadAll());
   for (const auto& [key, value] : prefixes) {

@@ -42,10 +42,19 @@ struct HomeState {
   auto operator<=>(const HomeState&) const = default;
 };
 
+// Who owns an address.
+struct AddressOwner {
+  HomeIndex home = HomeIndex::kNone;
+  // IPv4: length of the widest subnet of the home that the address lies in, 1 to 32. IPv6: 0.
+  uint8_t network = 0;
+
+  auto operator<=>(const AddressOwner&) const = default;
+};
+
 // Everything the BPF maps hold, apart from counters.
 struct DatapathState {
   absl::btree_map<HomeIndex, HomeState> homes;
-  absl::btree_map<AddressKey, HomeIndex> addresses;
+  absl::btree_map<AddressKey, AddressOwner> addresses;
   absl::btree_map<IpPrefix, HomeIndex> prefixes;
 
   bool operator==(const DatapathState&) const = default;

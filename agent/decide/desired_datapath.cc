@@ -50,25 +50,81 @@ AddressKey KeyOf(const IpAddress& ip, IfIndex link) {
   return {ip, ip.IsLinkLocal() ? link : IfIndex::kNone};
 }
 
+// The IPv4 subnets of each NIC, those that are about to arrive included. A subnet of one address is
+// none.
+class Subnets {
+ public:
+  Subnets(const Facts& facts, const std::vector<Member>& members, const Inventory& inventory) {
+    absl::btree_map<std::string, IfIndex> links;
+    for (const Member& member : members) {
+      if (member.link != nullptr) {
+        links[member.name] = member.link->index;
+      }
+    }
+    for (const AddressFact& fact : facts.addresses) {
+      Add(fact.link, fact.ip);
+    }
+    for (const auto& [ip, residence] : inventory.addresses) {
+      if (const auto link = links.find(residence.home); link != links.end()) {
+        Add(link->second, {ip, residence.length});
+      }
+    }
+  }
+
+  // Length of the widest one around an IPv4 address; its own length if there is none. IPv6: 0.
+  uint8_t Around(IfIndex link, const IpPrefix& ip) const {
+    if (ip.address.IsV6()) {
+      return 0;
+    }
+    const auto found = of_link_.find(link);
+    if (found != of_link_.end()) {
+      for (const int length : found->second.lengths) {
+        if (length < ip.length &&
+            found->second.networks.contains(IpPrefix{ip.address, length}.Network())) {
+          return static_cast<uint8_t>(length);
+        }
+      }
+    }
+    return static_cast<uint8_t>(ip.length);
+  }
+
+ private:
+  struct OfLink {
+    absl::btree_set<IpPrefix> networks;
+    absl::btree_set<int> lengths;  // of networks
+  };
+
+  void Add(IfIndex link, const IpPrefix& ip) {
+    if (ip.address.IsV4() && ip.length < ip.address.max_length()) {
+      of_link_[link].networks.insert(ip.Network());
+      of_link_[link].lengths.insert(ip.length);
+    }
+  }
+
+  absl::btree_map<IfIndex, OfLink> of_link_;
+};
+
 class AddressTable {
  public:
-  AddressTable(DatapathState& state, std::vector<std::string>& problems)
-      : state_(state), problems_(problems) {}
+  AddressTable(const Subnets& subnets, DatapathState& state, std::vector<std::string>& problems)
+      : subnets_(subnets), state_(state), problems_(problems) {}
 
-  void Add(const IpAddress& ip, const Member& member) {
-    if (!IsManageable(ip)) {
+  void Add(const IpPrefix& ip, const Member& member) {
+    if (!IsManageable(ip.address)) {
       return;
     }
-    const auto [it, added] =
-        state_.addresses.try_emplace(KeyOf(ip, member.link->index), member.home);
-    if (!added && it->second != member.home) {
-      problems_.push_back(absl::StrCat(ip.ToString(), " is on ", member.name, " as well as on ",
-                                       state_.homes[it->second].name,
+    const IfIndex link = member.link->index;
+    const auto [it, added] = state_.addresses.try_emplace(
+        KeyOf(ip.address, link), AddressOwner{member.home, subnets_.Around(link, ip)});
+    if (!added && it->second.home != member.home) {
+      problems_.push_back(absl::StrCat(ip.address.ToString(), " is on ", member.name,
+                                       " as well as on ", state_.homes[it->second.home].name,
                                        ", which keeps it; remove it from ", member.name));
     }
   }
 
  private:
+  const Subnets& subnets_;
   DatapathState& state_;
   std::vector<std::string>& problems_;
 };
@@ -157,14 +213,15 @@ DatapathState DesiredDatapath(const DecideInput& input, const std::vector<Member
   TieRings(state);
 
   // Where an address lives is settled: one found elsewhere as well is the stray.
-  AddressTable table(state, problems);
+  const Subnets subnets(input.facts, members, inventory);
+  AddressTable table(subnets, state, problems);
   for (const Member& member : members) {
     if (member.home == HomeIndex::kNone) {
       continue;
     }
     for (const AddressConfig& address : member.group->addresses) {
       if (address.home == member.name && address.ip.address.IsLinkLocal()) {
-        table.Add(address.ip.address, member);
+        table.Add(address.ip, member);
       }
     }
   }
@@ -173,7 +230,7 @@ DatapathState DesiredDatapath(const DecideInput& input, const std::vector<Member
     const std::string speaker = speakers.Of(ip, residence);
     for (const Member& member : members) {
       if (member.name == speaker && member.home != HomeIndex::kNone) {
-        table.Add(ip, member);
+        table.Add({ip, residence.length}, member);
       }
     }
   }
@@ -186,7 +243,7 @@ DatapathState DesiredDatapath(const DecideInput& input, const std::vector<Member
       if (fact.link == member.link->index &&
           (member.group->adopt || fact.ip.address.IsLinkLocal()) &&
           !IsLeaving(inventory, fact.ip.address, member.name)) {
-        table.Add(fact.ip.address, member);
+        table.Add(fact.ip, member);
       }
     }
   }

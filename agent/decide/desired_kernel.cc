@@ -383,11 +383,11 @@ class KernelBuilder {
       }
     };
     const auto add_addresses = [this, &add](bool with_gateway) {
-      for (const auto& [key, home] : datapath_.addresses) {
-        if (!key.address.IsLinkLocal() && HasRules(home) &&
+      for (const auto& [key, owner] : datapath_.addresses) {
+        if (!key.address.IsLinkLocal() && HasRules(owner.home) &&
             table_of_address_.contains(key.address) == with_gateway) {
           add({key.address, key.address.max_length()}, kRulePriorityHome,
-              with_gateway ? table_of_address_.at(key.address) : TableOf(home));
+              with_gateway ? table_of_address_.at(key.address) : TableOf(owner.home));
         }
       }
     };

@@ -96,8 +96,8 @@ class MarkBuilder {
       }
     }
     std::vector<Owned> addresses;
-    for (const auto& [key, home] : datapath_.addresses) {
-      const Member* member = MemberOf(home);
+    for (const auto& [key, owner] : datapath_.addresses) {
+      const Member* member = MemberOf(owner.home);
       if (key.address.IsV4() == v4 && !key.address.IsLinkLocal() && member != nullptr &&
           member->link->admin_up && member->group->policy_rules &&
           usable.contains({member->link->index, key.address})) {

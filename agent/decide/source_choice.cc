@@ -99,7 +99,7 @@ class Chooser {
           fact.scope != RT_SCOPE_UNIVERSE) {
         continue;
       }
-      const auto home = datapath_.homes.find(owner->second);
+      const auto home = datapath_.homes.find(owner->second.home);
       const GroupConfig* group = GroupOf(fact.link);
       if (home != datapath_.homes.end() && home->second.link == fact.link && group != nullptr &&
           group->source.choose == SourceChoice::kSpread && HasWire(home->second)) {

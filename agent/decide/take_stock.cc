@@ -275,7 +275,7 @@ Inventory FollowOwners(Inventory inventory, const Facts& facts, const DatapathSt
         link == facts.links.end()) {
       continue;
     }
-    const auto home = left.homes.find(owner->second);
+    const auto home = left.homes.find(owner->second.home);
     Residence& residence = known->second;
     if (home == left.homes.end() || home->second.link != fact.link ||
         residence.home == link->second.name) {

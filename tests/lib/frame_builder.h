@@ -36,6 +36,17 @@ IpAddress SolicitedNode(const IpAddress& address);
 // 7).
 MacAddress MulticastMac(const IpAddress& group);
 
+// An ICMP redirect of IPv4 (RFC 792).
+struct Redirect {
+  Ethernet link;
+  IpAddress from;         // who claims to be the first hop
+  IpAddress to;           // whom it tells
+  IpAddress source;       // of the packet that it is about
+  IpAddress destination;  // likewise
+  IpAddress gateway;      // the better first hop
+};
+Bytes RedirectFrame(const Redirect& redirect);
+
 // Splits an untagged IPv4 or IPv6 frame without extension headers into fragments of at most
 // `max_payload` bytes behind the (unfragmented part of the) IP header; rounded down to 8.
 std::vector<Bytes> FragmentFrame(const Bytes& frame, size_t max_payload, uint16_t id);

@@ -35,6 +35,20 @@ Bytes NeighborSolicit(const MacAddress& source_mac, const IpAddress& source,
                      NeighborSolicitation{.target = target, .source_mac = option}});
 }
 
+Bytes RedirectFrame(const Redirect& redirect) {
+  uint32_t gateway = 0;
+  for (int i = 0; i < 4; ++i) {
+    gateway = gateway << 8U | redirect.gateway.data()[i];
+  }
+  // Of redirects about ICMP, Linux cares for those about echo replies.
+  Bytes about =
+      BuildFrame({Ethernet{}, Ipv4{.source = redirect.source, .destination = redirect.destination},
+                  Icmp{.type = 0, .rest = 1}});
+  about.erase(about.begin(), about.begin() + 14);
+  return BuildFrame({redirect.link, Ipv4{.source = redirect.from, .destination = redirect.to},
+                     Icmp{.type = 5, .code = 1, .rest = gateway}, Payload{about}});
+}
+
 IpAddress SolicitedNode(const IpAddress& address) {
   std::array<uint8_t, 16> group = {0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x01, 0xff};
   std::copy(address.mapped().begin() + 13, address.mapped().end(), group.begin() + 13);

@@ -201,10 +201,10 @@ DatapathState DatapathTest::SmallState() const {
                                .weak = true,
                                .path = {link_, IfIndex::kNone},
                                .drained = true};
-  state.addresses[{ip("198.51.100.1"), IfIndex::kNone}] = HomeIndex{1};
-  state.addresses[{ip("2001:db8::2"), IfIndex::kNone}] = HomeIndex{2};
-  state.addresses[{ip("fe80::1"), link_}] = HomeIndex{1};
-  state.addresses[{ip("fe80::1"), peer}] = HomeIndex{2};
+  state.addresses[{ip("198.51.100.1"), IfIndex::kNone}] = {HomeIndex{1}, 24};
+  state.addresses[{ip("2001:db8::2"), IfIndex::kNone}] = {HomeIndex{2}};
+  state.addresses[{ip("fe80::1"), link_}] = {HomeIndex{1}};
+  state.addresses[{ip("fe80::1"), peer}] = {HomeIndex{2}};
   state.prefixes[{ip("203.0.113.0"), 24}] = HomeIndex{1};
   state.prefixes[{ip("2001:db8:1::"), 64}] = HomeIndex{2};
   return state;

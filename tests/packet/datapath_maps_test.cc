@@ -105,6 +105,10 @@ TEST(DatapathLayoutTest, TypesOfTheObjectAgreeWithTheHeaders) {
                  {"pad", offsetof(sh_nic, pad)}});
   ExpectMembers(types, bpf_map__btf_key_type_id(object->maps.sh_addresses),
                 {{"ip", offsetof(sh_address_key, ip)}, {"scope", offsetof(sh_address_key, scope)}});
+  ExpectMembers(types, bpf_map__btf_value_type_id(object->maps.sh_addresses),
+                {{"home", offsetof(sh_address, home)},
+                 {"network", offsetof(sh_address, network)},
+                 {"pad", offsetof(sh_address, pad)}});
   ExpectMembers(types, bpf_map__btf_key_type_id(object->maps.sh_prefixes),
                 {{"length", offsetof(sh_prefix_key, length)}, {"ip", offsetof(sh_prefix_key, ip)}});
 }
@@ -135,6 +139,7 @@ TEST_F(DatapathMapsTest, AStateIsInTheMapsAsTheHeadersSay) {
   sh_address address{};
   ASSERT_EQ(bpf_map_lookup_elem(Map("sh_addresses").get(), &key, &address), 0);
   EXPECT_EQ(address.home, 1U);
+  EXPECT_EQ(address.network, 24U);
 
   // An IPv4 /24 is 120 bits long and is found by any address in it, as the programs ask.
   sh_prefix_key prefix{.length = 128, .ip = key.ip};
@@ -157,7 +162,8 @@ TEST_F(DatapathMapsTest, ChangesOfEveryKindEndInTheDesiredState) {
   next.homes.at(HomeIndex{1}).weak = true;
   next.homes.at(HomeIndex{1}).linger = IfIndex::kNone;
   next.homes.at(HomeIndex{1}).path = {link(), IfIndex::kNone};
-  next.addresses.at({IpAddress::Parse("2001:db8::2").value(), IfIndex::kNone}) = HomeIndex{1};
+  next.addresses.at({IpAddress::Parse("2001:db8::2").value(), IfIndex::kNone}) = {HomeIndex{1}};
+  next.addresses.at({IpAddress::Parse("198.51.100.1").value(), IfIndex::kNone}).network = 16;
   next.addresses.erase({IpAddress::Parse("fe80::1").value(), second.link});
   next.prefixes.erase({IpAddress::Parse("2001:db8:1::").value(), 64});
   next.prefixes[{IpAddress::Parse("203.0.113.0").value(), 25}] = HomeIndex{1};
@@ -177,7 +183,8 @@ TEST_F(DatapathMapsTest, SlotThatGoesToAnotherNicTakesNothingWithIt) {
   home.link = IfIndex{1};
   home.name = "lo";
   home.path = {IfIndex{1}, IfIndex::kNone};
-  absl::erase_if(next.addresses, [](const auto& entry) { return entry.second == HomeIndex{2}; });
+  absl::erase_if(next.addresses,
+                 [](const auto& entry) { return entry.second.home == HomeIndex{2}; });
   absl::erase_if(next.prefixes, [](const auto& entry) { return entry.second == HomeIndex{2}; });
   Apply(next);
 }
@@ -281,7 +288,7 @@ TEST_F(DatapathMapsTest, NoAddressEverLeadsToAnEmptySlot) {
   constexpr int kRounds = 40;
   DatapathState full = SmallState();
   for (uint32_t i = 0; i < kAddresses; ++i) {
-    full.addresses[{IpAddress::V4(htonl(0xcb007100U + i)), IfIndex::kNone}] = HomeIndex{2};
+    full.addresses[{IpAddress::V4(htonl(0xcb007100U + i)), IfIndex::kNone}] = {HomeIndex{2}};
   }
   const UniqueFd addresses = Map("sh_addresses");
   const UniqueFd homes = Map("sh_homes");
@@ -315,13 +322,13 @@ TEST_F(DatapathMapsTest, NoAddressEverLeadsToAnEmptySlot) {
 
 TEST_F(DatapathMapsTest, AHundredThousandAddressesAreQuick) {
   constexpr uint32_t kCount = 100000;
-  std::vector<std::pair<AddressKey, HomeIndex>> batch;
+  std::vector<std::pair<AddressKey, AddressOwner>> batch;
   std::vector<AddressKey> keys;
   for (uint32_t i = 0; i < kCount; ++i) {
     std::array<uint8_t, 16> bytes = {0x20, 0x01, 0x0d, 0xb8};
     std::memcpy(bytes.data() + 12, &i, sizeof(i));
     keys.push_back({IpAddress::FromBytes16(bytes.data()), IfIndex::kNone});
-    batch.emplace_back(keys.back(), HomeIndex{1});
+    batch.emplace_back(keys.back(), AddressOwner{HomeIndex{1}});
   }
   const absl::Time start = absl::Now();
   ASSERT_TRUE(datapath_->PutAddresses(batch).ok());

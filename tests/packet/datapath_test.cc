@@ -108,7 +108,9 @@ TEST_F(DatapathTest, MapsOfAnotherLayoutVersionAreReplacedAllAtOnce) {
   const uint32_t addresses = PinnedMapId("sh_addresses");
   StampOtherLayout();
   auto datapath = OpenOrDie();
-  EXPECT_EQ(datapath->replaced(), "sh_homes has layout version 2, this build has 1");
+  EXPECT_EQ(datapath->replaced(),
+            absl::StrCat("sh_homes has layout version ", SH_LAYOUT_VERSION + 1, ", this build has ",
+                         SH_LAYOUT_VERSION));
   EXPECT_FALSE(datapath->adopted());
   EXPECT_NE(PinnedMapId("sh_homes"), homes);
   EXPECT_NE(PinnedMapId("sh_addresses"), addresses);

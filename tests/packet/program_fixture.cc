@@ -88,7 +88,7 @@ void ProgramFixture::FillMaps() {
     home.next = nic->group == 1 ? nic->home % 3 + 1 : nic->home;
     home.mac = ToMapForm(nic->mac);
     ASSERT_TRUE(programs_->SetHome(nic->home, home).ok());
-    SetAddress(nic->v4, 0, nic->home);
+    SetAddress(nic->v4, 0, nic->home, 24);
     SetAddress(nic->v6, 0, nic->home);
     SetAddress(nic->link_local, nic->ifindex, nic->home);
     SetNicFlags(*nic, 0);
@@ -130,8 +130,9 @@ void ProgramFixture::SetNicFlags(const Nic& nic, uint32_t flags) {
   ASSERT_TRUE(programs_->SetNic(nic.ifindex, value).ok());
 }
 
-void ProgramFixture::SetAddress(const IpAddress& address, uint32_t scope, uint32_t home) {
-  ASSERT_TRUE(programs_->SetAddress(address, scope, home).ok());
+void ProgramFixture::SetAddress(const IpAddress& address, uint32_t scope, uint32_t home,
+                                uint8_t network) {
+  ASSERT_TRUE(programs_->SetAddress(address, scope, home, network).ok());
 }
 
 sh_path ProgramFixture::Path(const Nic& home) const {

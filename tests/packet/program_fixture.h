@@ -63,7 +63,7 @@ class ProgramFixture : public testing::Test {
   void AddFlags(const Nic& home, uint32_t flags);
   void SetLinger(const Nic& home, const Nic& nic);
   void SetNicFlags(const Nic& nic, uint32_t flags);
-  void SetAddress(const IpAddress& address, uint32_t scope, uint32_t home);
+  void SetAddress(const IpAddress& address, uint32_t scope, uint32_t home, uint8_t network = 0);
   [[nodiscard]] sh_path Path(const Nic& home) const;
   std::vector<sh_event> TakeEvents();
 

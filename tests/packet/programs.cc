@@ -170,9 +170,10 @@ absl::Status Programs::RemoveNic(uint32_t ifindex) {
   return error == 0 ? absl::OkStatus() : ErrnoError(error, "delete from sh_nics");
 }
 
-absl::Status Programs::SetAddress(const IpAddress& address, uint32_t scope, uint32_t home) {
+absl::Status Programs::SetAddress(const IpAddress& address, uint32_t scope, uint32_t home,
+                                  uint8_t network) {
   const sh_address_key key{.ip = ToMapForm(address), .scope = scope};
-  const sh_address value{.home = home};
+  const sh_address value{.home = home, .network = network};
   return Update(object_->maps.sh_addresses, &key, &value);
 }
 

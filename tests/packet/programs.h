@@ -86,7 +86,8 @@ class Programs {
   [[nodiscard]] sh_gateways Gateways(uint32_t index) const;
   absl::Status SetNic(uint32_t ifindex, const sh_nic& nic);
   absl::Status RemoveNic(uint32_t ifindex);
-  absl::Status SetAddress(const IpAddress& address, uint32_t scope, uint32_t home);
+  absl::Status SetAddress(const IpAddress& address, uint32_t scope, uint32_t home,
+                          uint8_t network = 0);
   absl::Status SetPrefix(const IpPrefix& prefix, uint32_t home);
 
   // Packets of one counter since the programs were loaded.

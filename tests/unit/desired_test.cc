@@ -45,8 +45,41 @@ TEST(DesiredDatapath, AdoptedAddressesBelongToTheNicThatTheyAreOn) {
   world.AddAddress(0, "198.51.100.1/24");
   world.AddAddress(1, "2001:db8::2/64");
   world.Decide();
-  EXPECT_EQ(world.datapath.addresses.at(Key("198.51.100.1")), world.HomeOf(0));
-  EXPECT_EQ(world.datapath.addresses.at(Key("2001:db8::2")), world.HomeOf(1));
+  EXPECT_EQ(world.datapath.addresses.at(Key("198.51.100.1")).home, world.HomeOf(0));
+  EXPECT_EQ(world.datapath.addresses.at(Key("2001:db8::2")).home, world.HomeOf(1));
+}
+
+// By which deliver knows the gateways that a redirect may name (bpf/lib/redirect.h).
+TEST(DesiredDatapath, AnAddressHasTheLengthOfTheWidestSubnetOfItsHomeAroundIt) {
+  DecideWorld world(2);
+  world.AddAddress(0, "198.51.100.1/24");
+  world.AddAddress(0, "198.51.100.9/32");    // in that /24
+  world.AddAddress(0, "198.51.100.130/25");  // likewise
+  world.AddAddress(0, "192.0.2.1/30");       // another network
+  world.AddAddress(0, "203.0.113.7/32");     // in none
+  world.AddAddress(1, "198.51.100.2/26");    // the /24 is the sibling's
+  world.AddAddress(1, "2001:db8::2/64");     // nobody asks
+  world.Decide();
+  const auto length = [&world](const std::string& ip) {
+    return int{world.datapath.addresses.at(Key(ip)).network};
+  };
+  EXPECT_EQ(length("198.51.100.1"), 24);
+  EXPECT_EQ(length("198.51.100.9"), 24);
+  EXPECT_EQ(length("198.51.100.130"), 24);
+  EXPECT_EQ(length("192.0.2.1"), 30);
+  EXPECT_EQ(length("203.0.113.7"), 32);
+  EXPECT_EQ(length("198.51.100.2"), 26);
+  EXPECT_EQ(length("2001:db8::2"), 0);
+}
+
+// A configured one that is not on its NIC yet counts as well.
+TEST(DesiredDatapath, ASubnetThatIsAboutToArriveCounts) {
+  DecideWorld world(1);
+  world.config.groups[0].addresses = {{.ip = *IpPrefix::Parse("198.51.100.1/24"), .home = "n0"}};
+  world.AddAddress(0, "198.51.100.9/32");
+  world.Decide();
+  EXPECT_EQ(world.datapath.addresses.at(Key("198.51.100.1")).network, 24);
+  EXPECT_EQ(world.datapath.addresses.at(Key("198.51.100.9")).network, 24);
 }
 
 TEST(DesiredDatapath, LinkLocalAddressesAreScopedByTheirHome) {
@@ -54,8 +87,10 @@ TEST(DesiredDatapath, LinkLocalAddressesAreScopedByTheirHome) {
   world.AddAddress(0, "fe80::1/64");
   world.AddAddress(1, "fe80::1/64");
   world.Decide();
-  EXPECT_EQ(world.datapath.addresses.at(Key("fe80::1", DecideWorld::Link(0))), world.HomeOf(0));
-  EXPECT_EQ(world.datapath.addresses.at(Key("fe80::1", DecideWorld::Link(1))), world.HomeOf(1));
+  EXPECT_EQ(world.datapath.addresses.at(Key("fe80::1", DecideWorld::Link(0))).home,
+            world.HomeOf(0));
+  EXPECT_EQ(world.datapath.addresses.at(Key("fe80::1", DecideWorld::Link(1))).home,
+            world.HomeOf(1));
   EXPECT_THAT(world.decision.problems, IsEmpty());
 }
 
@@ -67,7 +102,7 @@ TEST(DesiredDatapath, WithoutAdoptOnlyConfiguredAndLinkLocalAddressesAreManaged)
   world.AddAddress(0, "fe80::1/64");
   world.Decide();
   EXPECT_EQ(world.datapath.addresses.size(), 2U);
-  EXPECT_EQ(world.datapath.addresses.at(Key("198.51.100.9")), world.HomeOf(1));
+  EXPECT_EQ(world.datapath.addresses.at(Key("198.51.100.9")).home, world.HomeOf(1));
 }
 
 TEST(DesiredDatapath, AddressOnTwoNicsKeepsItsConfiguredHomeAndIsReported) {
@@ -76,7 +111,7 @@ TEST(DesiredDatapath, AddressOnTwoNicsKeepsItsConfiguredHomeAndIsReported) {
   world.AddAddress(0, "198.51.100.1/24");
   world.AddAddress(1, "198.51.100.1/24");
   world.Decide();
-  EXPECT_EQ(world.datapath.addresses.at(Key("198.51.100.1")), world.HomeOf(1));
+  EXPECT_EQ(world.datapath.addresses.at(Key("198.51.100.1")).home, world.HomeOf(1));
   EXPECT_THAT(world.decision.problems, Contains(HasSubstr("198.51.100.1 is on n0")));
 }
 

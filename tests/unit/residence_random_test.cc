@@ -113,7 +113,7 @@ TEST_P(ResidencesAtRandom, EveryAddressLivesOnceOnANicThatIsThere) {
         }
         ASSERT_EQ(found.size(), 1U) << ip;
         ASSERT_TRUE(world.facts.links.at(world.LinkNow(found[0])).admin_up) << ip;
-        ASSERT_EQ(world.datapath.addresses.at({*IpAddress::Parse(ip)}),
+        ASSERT_EQ(world.datapath.addresses.at({*IpAddress::Parse(ip)}).home,
                   world.decision.members.at(static_cast<size_t>(found[0])).home)
             << ip;
       }

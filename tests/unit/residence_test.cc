@@ -36,7 +36,7 @@ class Residences : public ::testing::Test {
   void ExpectAt(int nic) {
     for (const char* ip : {kV4, kV6}) {
       EXPECT_THAT(world.NicsWith(ip), ElementsAre(nic)) << ip;
-      EXPECT_EQ(world.datapath.addresses.at({*IpAddress::Parse(ip)}),
+      EXPECT_EQ(world.datapath.addresses.at({*IpAddress::Parse(ip)}).home,
                 world.decision.members.at(static_cast<size_t>(nic)).home);
     }
   }
@@ -168,10 +168,10 @@ TEST_F(Residences, WhatANicLosesInAMomentOfBeingDownIsPutBack) {
 TEST_F(Residences, UntilAnAddressHasArrivedTheOldNicSpeaksForIt) {
   world.Order(kV4, "n1");
   world.Decide();
-  EXPECT_EQ(world.datapath.addresses.at({*IpAddress::Parse(kV4)}), world.HomeOf(0));
+  EXPECT_EQ(world.datapath.addresses.at({*IpAddress::Parse(kV4)}).home, world.HomeOf(0));
   world.Apply();
   world.Decide();
-  EXPECT_EQ(world.datapath.addresses.at({*IpAddress::Parse(kV4)}), world.HomeOf(1));
+  EXPECT_EQ(world.datapath.addresses.at({*IpAddress::Parse(kV4)}).home, world.HomeOf(1));
 }
 
 TEST_F(Residences, ANicThatLivesOnUnderAnotherNameKeepsItsMac) {
