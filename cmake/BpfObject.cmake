@@ -9,9 +9,10 @@ function(bpf_object name)
   set(skel ${CMAKE_CURRENT_BINARY_DIR}/${name}.skel.h)
   # <asm/types.h> lies in Debian's multiarch folder, which a BPF target does not search.
   set(arch ${CMAKE_LIBRARY_ARCHITECTURE})
+  file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/${name})
   foreach(source ${ARG_SOURCES})
     set(src ${CMAKE_CURRENT_SOURCE_DIR}/${source})
-    set(obj ${CMAKE_CURRENT_BINARY_DIR}/${source}.o)
+    set(obj ${CMAKE_CURRENT_BINARY_DIR}/${name}/${source}.o)
     add_custom_command(OUTPUT ${obj}
       COMMAND ${BPF_CLANG} -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror
               -I ${CMAKE_SOURCE_DIR} -idirafter /usr/include/${arch}

@@ -15,6 +15,7 @@ enum sh_event_type {
 	SH_EVENT_CONFLICT, /* on `ifindex`: `mac`, which is none of ours, claims `ip` of `home` */
 	/* on `ifindex`, the wire of `home`: a frame under `mac`, which is the home's own */
 	SH_EVENT_MAC_CONFLICT,
+	SH_EVENT_CARRIER, /* `ifindex` has lost its carrier, and BPF has moved what it could */
 };
 
 struct sh_event {

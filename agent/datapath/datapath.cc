@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/base/status.h"
 #include "agent/datapath/address_keys.h"
+#include "agent/datapath/carrier_watch.h"
 #include "agent/datapath/clsact.h"
 #include "agent/datapath/map_io.h"
 #include "agent/datapath/pinned_link.h"
@@ -140,6 +141,10 @@ absl::Status Datapath::Updated(IfIndex link) {
                                                          : absl::OkStatus();
 }
 
+absl::Status Datapath::WatchCarrier() {
+  return AttachCarrierWatch(folder_);
+}
+
 absl::Status Datapath::SetReplySource(const std::string& cgroup,
                                       absl::Span<const uint16_t> except) {
   if (cgroup.empty()) {
@@ -181,7 +186,8 @@ absl::Status Datapath::SetSources(const SourceState& sources, const ReplyMarks& 
 }
 
 absl::Status Datapath::DetachAll() {
-  absl::Status status = DetachReplySource(folder_);
+  absl::Status status = DetachCarrierWatch(folder_);
+  status.Update(DetachReplySource(folder_));
   for (const IfIndex link : AttachedNics()) {
     status.Update(DetachNic(link));
   }
@@ -262,7 +268,8 @@ absl::Status DetachPinned(const std::string& pin_dir) {
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(folder.status());
-  absl::Status status = DetachReplySource(*folder);
+  absl::Status status = DetachCarrierWatch(*folder);
+  status.Update(DetachReplySource(*folder));
   const std::vector<uint32_t> homes_map_ids = HomesMapIds(*folder);
   for (const IfIndex link : folder->Nics()) {
     status.Update(RemoveFromHook(*folder, link, NicPin::kGuard));

@@ -50,6 +50,10 @@ class Datapath {
   // The first packet after a loss of carrier flips the wire in the kernel (Linux 6.2).
   [[nodiscard]] bool can_read_carrier() const { return object_.can_read_carrier(); }
 
+  // Every loss of a carrier flips the wires of that NIC in the kernel, traffic or not. Apply a
+  // state first. An error says why this kernel can't, and the mend; the other signals remain.
+  absl::Status WatchCarrier();
+
   // Puts steer, deliver and guard on the NIC, or replaces what an earlier run left there, without
   // a moment in between. Programs of others stay. On error a NIC that had nothing has nothing.
   absl::StatusOr<AttachReport> AttachNic(const NicRequest& nic);

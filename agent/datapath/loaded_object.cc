@@ -2,7 +2,6 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -19,6 +18,7 @@
 #include "agent/datapath/carrier_read.h"
 #include "agent/datapath/home_slots.h"
 #include "agent/datapath/libbpf_log.h"
+#include "agent/datapath/netns_cookie.h"
 #include "agent/datapath/program_info.h"
 #include "agent/datapath/skeleton.h"
 
@@ -59,18 +59,6 @@ absl::StatusOr<std::string> LayoutDifference(const PinFolder& folder, const bpf_
     compare("layout version", slot.ifindex, SH_LAYOUT_VERSION);
   }
   return difference;
-}
-
-// The kernel's number for the network namespace of the calling thread (Linux 5.14).
-std::optional<uint64_t> NetnsCookie() {
-  constexpr int kSoNetnsCookie = 71;  // SO_NETNS_COOKIE
-  const UniqueFd socket_fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  uint64_t cookie = 0;
-  socklen_t length = sizeof(cookie);
-  if (getsockopt(socket_fd.get(), SOL_SOCKET, kSoNetnsCookie, &cookie, &length) != 0) {
-    return std::nullopt;
-  }
-  return cookie;
 }
 
 }  // namespace

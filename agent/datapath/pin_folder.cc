@@ -189,12 +189,19 @@ absl::Status PinFolder::Forget(IfIndex link, NicPin pin) const {
                      absl::StrCat(name_, "/", kLinks, "/", ToInt(link), "-", Suffix(pin)));
 }
 
-std::string PinFolder::ReplyPath(absl::string_view hook) const {
-  return Path(absl::StrCat(kLinks, "/reply-", hook));
+std::string PinFolder::LinkPath(absl::string_view name) const {
+  return Path(absl::StrCat(kLinks, "/", name));
 }
 
-absl::Status PinFolder::ForgetReply(absl::string_view hook) const {
-  return RemoveEntry(ReplyPath(hook), absl::StrCat(name_, "/", kLinks, "/reply-", hook));
+absl::Status PinFolder::ReplaceLink(absl::string_view staged, absl::string_view name) const {
+  if (rename(LinkPath(staged).c_str(), LinkPath(name).c_str()) != 0) {
+    return ErrnoError(errno, absl::StrCat("put ", name_, "/", kLinks, "/", name, " in place"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PinFolder::ForgetLink(absl::string_view name) const {
+  return RemoveEntry(LinkPath(name), absl::StrCat(name_, "/", kLinks, "/", name));
 }
 
 absl::Status PinFolder::Destroy() const {

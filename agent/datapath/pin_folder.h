@@ -61,9 +61,11 @@ class PinFolder {
   // Removes an entry; a pinned link that nobody else holds is detached by that. OK when absent.
   absl::Status Forget(IfIndex link, NicPin pin) const;
 
-  // The pin of a link of reply source: links/reply-HOOK.
-  [[nodiscard]] std::string ReplyPath(absl::string_view hook) const;
-  absl::Status ForgetReply(absl::string_view hook) const;
+  // The pin links/NAME of a link that belongs to no NIC ("reply-HOOK", "carrier").
+  [[nodiscard]] std::string LinkPath(absl::string_view name) const;
+  // `name` becomes the link that is pinned as `staged`, in one step; what it was loses its pin.
+  absl::Status ReplaceLink(absl::string_view staged, absl::string_view name) const;
+  absl::Status ForgetLink(absl::string_view name) const;
 
   // Removes all map pins and the folder. Call it when links/ is empty.
   absl::Status Destroy() const;

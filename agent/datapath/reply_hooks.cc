@@ -27,18 +27,18 @@ struct ReplyHook {
 
 // The note first: an answer can only come behind a question.
 constexpr std::array kHooks = {
-    ReplyHook{"note", BPF_SK_LOOKUP, &ReplyPrograms::note_asked_fd},
-    ReplyHook{"sendmsg4", BPF_CGROUP_UDP4_SENDMSG, &ReplyPrograms::reply_from4_fd},
-    ReplyHook{"sendmsg6", BPF_CGROUP_UDP6_SENDMSG, &ReplyPrograms::reply_from6_fd},
-    ReplyHook{"connect4", BPF_CGROUP_INET4_CONNECT, &ReplyPrograms::connect_from4_fd},
-    ReplyHook{"connect6", BPF_CGROUP_INET6_CONNECT, &ReplyPrograms::connect_from6_fd},
+    ReplyHook{"reply-note", BPF_SK_LOOKUP, &ReplyPrograms::note_asked_fd},
+    ReplyHook{"reply-sendmsg4", BPF_CGROUP_UDP4_SENDMSG, &ReplyPrograms::reply_from4_fd},
+    ReplyHook{"reply-sendmsg6", BPF_CGROUP_UDP6_SENDMSG, &ReplyPrograms::reply_from6_fd},
+    ReplyHook{"reply-connect4", BPF_CGROUP_INET4_CONNECT, &ReplyPrograms::connect_from4_fd},
+    ReplyHook{"reply-connect6", BPF_CGROUP_INET6_CONNECT, &ReplyPrograms::connect_from6_fd},
 };
 
 // The pinned link of a hook; an invalid descriptor when there is none.
 absl::StatusOr<UniqueFd> PinnedLinkOf(const PinFolder& folder, const ReplyHook& hook) {
-  UniqueFd link(bpf_obj_get(folder.ReplyPath(hook.pin).c_str()));
+  UniqueFd link(bpf_obj_get(folder.LinkPath(hook.pin).c_str()));
   if (!link.valid() && errno != ENOENT) {
-    return ErrnoError(errno, absl::StrCat("open ", folder.name(), "/links/reply-", hook.pin));
+    return ErrnoError(errno, absl::StrCat("open ", folder.name(), "/links/", hook.pin));
   }
   return link;
 }
@@ -50,7 +50,7 @@ absl::Status Remove(const PinFolder& folder, const ReplyHook& hook) {
   }
   // Fails on a link whose target is gone, which is what is wanted.
   static_cast<void>(bpf_link_detach(link.get()));
-  return folder.ForgetReply(hook.pin);
+  return folder.ForgetLink(hook.pin);
 }
 
 // What hooks are on: a network namespace or a group. Both are numbered by their inodes.
@@ -95,8 +95,8 @@ absl::Status Place(const PinFolder& folder, const ReplyHook& hook, int program_f
   if (!link.valid()) {
     return log.Error(errno, absl::StrCat("attach ", hook.pin, " to ", target.shown));
   }
-  if (bpf_obj_pin(link.get(), folder.ReplyPath(hook.pin).c_str()) != 0) {
-    return ErrnoError(errno, absl::StrCat("pin ", folder.name(), "/links/reply-", hook.pin));
+  if (bpf_obj_pin(link.get(), folder.LinkPath(hook.pin).c_str()) != 0) {
+    return ErrnoError(errno, absl::StrCat("pin ", folder.name(), "/links/", hook.pin));
   }
   return absl::OkStatus();
 }

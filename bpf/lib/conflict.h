@@ -6,6 +6,7 @@
 #ifndef STRONGHOST_BPF_CONFLICT_H
 #define STRONGHOST_BPF_CONFLICT_H
 
+#include "bpf/lib/event.h"
 #include "bpf/lib/link_local.h"
 #include "bpf/lib/maps.h"
 #include "bpf/lib/packet.h"
@@ -30,12 +31,9 @@ static __always_inline void report_conflict(enum sh_event_type type, const struc
 	if (now - *last < CONFLICT_INTERVAL_NS)
 		return;
 	*last = now;
-	event = bpf_ringbuf_reserve(&sh_events, sizeof(*event), 0);
+	event = new_event(type);
 	if (!event)
 		return;
-	__builtin_memset(event, 0, sizeof(*event));
-	event->time_ns = now;
-	event->type = type;
 	event->home = index;
 	event->ifindex = ifindex;
 	if (ip)

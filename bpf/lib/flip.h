@@ -4,6 +4,7 @@
 #ifndef STRONGHOST_BPF_FLIP_H
 #define STRONGHOST_BPF_FLIP_H
 
+#include "bpf/lib/event.h"
 #include "bpf/lib/wire.h"
 
 /* Set by the agent before load; see maps.bpf.c. */
@@ -45,13 +46,10 @@ static __always_inline bool carrier_lost(struct __sk_buff *skb)
 
 static __always_inline void report_flip(__u32 home, __u32 from, __u32 to)
 {
-	struct sh_event *event = bpf_ringbuf_reserve(&sh_events, sizeof(*event), 0);
+	struct sh_event *event = new_event(SH_EVENT_FLIP);
 
 	if (!event)
 		return;
-	__builtin_memset(event, 0, sizeof(*event));
-	event->time_ns = bpf_ktime_get_ns();
-	event->type = SH_EVENT_FLIP;
 	event->home = home;
 	event->ifindex = from;
 	event->to = to;

@@ -1,6 +1,6 @@
 /*
- * What the programs use of the kernel: the UAPI headers, and the two structures whose carrier bit
- * steer reads, reduced to the fields in use (CO-RE finds them).
+ * What the programs use of the kernel: the UAPI headers, and the structures that lead to a NIC's
+ * carrier bit, reduced to the fields in use (CO-RE finds them).
  */
 #ifndef STRONGHOST_BPF_KERNEL_H
 #define STRONGHOST_BPF_KERNEL_H
@@ -34,8 +34,18 @@
 #define SH_PASS TC_ACT_UNSPEC
 #define SH_DROP TC_ACT_SHOT
 
+struct net {
+	__u64 net_cookie; /* Linux 5.14 */
+} __attribute__((preserve_access_index));
+
+typedef struct {
+	struct net *net;
+} __attribute__((preserve_access_index)) possible_net_t;
+
 struct net_device {
 	unsigned long state;
+	int ifindex;
+	possible_net_t nd_net;
 } __attribute__((preserve_access_index));
 
 struct sk_buff {
