@@ -200,11 +200,15 @@ void Engine::ForgetLink(IfIndex link) {
 }
 
 absl::Status Engine::OnBpfEvents() {
-  bool flipped = false;
+  bool carrier_news = false;
   std::vector<sh_event> under_our_mac;
   RETURN_IF_ERROR(datapath_->ConsumeEvents([&](const sh_event& event) {
     if (event.type == SH_EVENT_FLIP) {
-      flipped = true;
+      carrier_news = true;
+    } else if (event.type == SH_EVENT_CARRIER) {
+      carrier_news = true;
+      absl::Time& alive = last_alive_[IfIndex{event.ifindex}];
+      alive = std::max(alive, absl::FromUnixNanos(static_cast<int64_t>(event.time_ns)));
     } else if (event.type == SH_EVENT_CONFLICT && !IsOwnMac(event.mac)) {
       OnConflict(event);
     } else if (event.type == SH_EVENT_MAC_CONFLICT) {
@@ -212,7 +216,9 @@ absl::Status Engine::OnBpfEvents() {
     }
   }));
   // The paths and the carriers as they are now; the event may be an old one.
-  if (flipped) {
+  if (carrier_news) {
+    // The kernel clears the bit a moment after it tells: should it still be set, ask again soon.
+    pace_.OnLinkNews(MonotonicNow());
     OnPoll();
   }
   // After that: what was on its way during the flip is no conflict, nor what a NIC says that has
@@ -314,7 +320,7 @@ absl::Time Engine::NextPoll() const {
   for (const GroupConfig& group : config_.groups) {
     shortest = std::min(shortest, group.detect.carrier_poll);
   }
-  return pace_.Next(last_poll_, shortest, datapath_->can_read_carrier());
+  return pace_.Next(last_poll_, shortest, datapath_->can_read_carrier() || carrier_watch_.ok());
 }
 
 absl::Status Engine::Reload(const LoadedConfig& loaded) {
@@ -336,6 +342,13 @@ absl::Status Engine::Reload(const LoadedConfig& loaded) {
   PlaceWires();
   Reconcile();
   return fits;
+}
+
+// Once in a start, whatever comes of it: the other signals do as well, only later.
+void Engine::WatchCarrier() {
+  if (absl::IsUnknown(carrier_watch_)) {
+    carrier_watch_ = datapath_->WatchCarrier();
+  }
 }
 
 void Engine::SetReplySource() {

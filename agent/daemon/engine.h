@@ -139,6 +139,8 @@ class Engine {
   }
   [[nodiscard]] absl::Time StateSince(const std::string& nic) const;
   [[nodiscard]] std::vector<std::string> Problems() const;
+  // Why the kernel does not flip at every loss of a carrier, and the mend; OK: it does.
+  [[nodiscard]] const absl::Status& carrier_watch() const { return carrier_watch_; }
   [[nodiscard]] const PathWatch& paths() const { return paths_; }
   [[nodiscard]] Datapath& datapath() { return *datapath_; }
   [[nodiscard]] NetlinkSocket& netlink() { return *netlink_; }
@@ -218,6 +220,7 @@ class Engine {
   void ReadMulticast();
   void NoteStates();
   void Problem(const std::string& topic, const absl::Status& status);
+  void WatchCarrier();
   void SetReplySource();
   void WriteSources();
   void ClearProblem(const std::string& topic) { failures_.erase(topic); }
@@ -259,6 +262,7 @@ class Engine {
   absl::btree_map<std::pair<HomeIndex, IpAddress>, Conflict> conflicts_;
   RemovalLimit removals_;
   std::vector<WireMove> moves_;  // in force, not told yet
+  absl::Status carrier_watch_ = absl::UnknownError("not tried");
   bool check_reply_source_ = true;
   bool resync_ = false;         // facts_ may be wrong: read everything again
   bool try_again_ = false;      // something failed in this turn

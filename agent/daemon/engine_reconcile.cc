@@ -39,6 +39,7 @@ void Engine::Reconcile() {
   Tell();
   AnnounceRelocations();
   AttachNics();
+  WatchCarrier();
   ApplyKernelState();
   SetReplySource();
   NoteStates();

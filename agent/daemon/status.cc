@@ -29,6 +29,11 @@ class StatusMaker {
                      .pid = getpid(),
                      .started = ToWallTime(started),
                      .pin_dir = engine_.config().pin_dir};
+    if (const absl::Status& watch = engine_.carrier_watch(); watch.ok()) {
+      report_.agent.carrier_signals.emplace_back("fentry");
+    } else {
+      report_.agent.no_fentry = Message(watch);
+    }
     if (engine_.datapath().can_read_carrier()) {
       report_.agent.carrier_signals.emplace_back("egress");
     }

@@ -25,12 +25,21 @@ void CheckConfiguration(const DoctorFacts& facts, std::vector<Check>& checks) {
 
 void CheckSignals(const AgentReport& agent, std::vector<Check>& checks) {
   const auto& signals = agent.carrier_signals;
-  const bool in_kernel = std::find(signals.begin(), signals.end(), "egress") != signals.end();
-  checks.push_back(
-      {"carrier", in_kernel ? CheckStatus::kOk : CheckStatus::kWarn,
-       absl::StrCat("a lost carrier is seen by ", absl::StrJoin(signals, ", "),
-                    in_kernel ? "" : ": the first packet does not see it, the poll does"),
-       in_kernel ? "" : "use Linux 6.2 or later, or lift the kernel's lockdown"});
+  const auto has = [&signals](const char* signal) {
+    return std::find(signals.begin(), signals.end(), signal) != signals.end();
+  };
+  const std::string seen = absl::StrCat("a lost carrier is seen by ", absl::StrJoin(signals, ", "));
+  if (has("fentry")) {
+    checks.push_back({"carrier", CheckStatus::kOk, seen, ""});
+  } else if (has("egress")) {
+    checks.push_back(
+        FromMessage("carrier", CheckStatus::kOk,
+                    absl::StrCat(seen, ", without traffic by the agent first: ", agent.no_fentry)));
+  } else {
+    checks.push_back({"carrier", CheckStatus::kWarn,
+                      absl::StrCat(seen, ": the first packet does not see it, the poll does"),
+                      "use Linux 6.2 or later, or lift the kernel's lockdown"});
+  }
 }
 
 void CheckAgent(const DoctorFacts& facts, std::vector<Check>& checks) {

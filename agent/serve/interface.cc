@@ -110,6 +110,8 @@ type Daemon (
   pid: int,
   started: ?string,
   carrier_signals: []string,
+  # why fentry is not among them, and the mend; "": it is
+  no_fentry: ?string,
   pin_dir: string
 )
 

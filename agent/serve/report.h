@@ -115,7 +115,8 @@ struct AgentReport {
   std::string version;
   int64_t pid = 0;
   absl::Time started = absl::InfinitePast();
-  std::vector<std::string> carrier_signals;  // in use: "fentry", "poll", "rtnetlink", ...
+  std::vector<std::string> carrier_signals;  // in use: "fentry", "egress", "poll", "rtnetlink"
+  std::string no_fentry;                     // why it is not among them, and the mend
   std::string pin_dir;
 
   bool operator==(const AgentReport&) const = default;

@@ -117,6 +117,7 @@ Json HeadToJson(const StatusReport& report) {
             {"pid", agent.pid},
             {"started", TimeToJson(agent.started)},
             {"carrier_signals", agent.carrier_signals},
+            {"no_fentry", agent.no_fentry},
             {"pin_dir", agent.pin_dir}}}};
 }
 
@@ -251,6 +252,7 @@ absl::Status AgentFromJson(const Json& json, AgentReport* agent) {
   reader.Optional("version", &agent->version).Optional("pid", &agent->pid);
   reader.Optional("pin_dir", &agent->pin_dir);
   reader.Optional("carrier_signals", &agent->carrier_signals);
+  reader.Optional("no_fentry", &agent->no_fentry);
   ReadTime(&reader, "started", &agent->started);
   return reader.status();
 }

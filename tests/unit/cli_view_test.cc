@@ -65,7 +65,7 @@ TEST(Text, FormatsAgesWithTheTwoLargestUnits) {
 
 TEST(StatusView, ReadsAtAGlance) {
   EXPECT_EQ(StatusView(testing::SampleStatus(), kNoon),
-            R"(stronghostd 0.1.0  pid 4711  running for 3h 0m  carrier by fentry, poll
+            R"(stronghostd 0.1.0  pid 4711  running for 3h 0m  carrier by egress, poll
 
 group front  mac follow
   NIC   STATE  CARRIER  MAC                XDP      TC      SINCE

@@ -12,6 +12,7 @@
 namespace stronghost {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -58,6 +59,27 @@ TEST(Doctor, FindsNothingOnAGoodHost) {
   EXPECT_THAT(Faults(GoodHost()), IsEmpty());
   for (const Check& check : RunChecks(GoodHost())) {
     EXPECT_NE(check.detail, "") << check.name;
+  }
+}
+
+TEST(Doctor, SaysWhoSeesALostCarrierFirst) {
+  struct Row {
+    std::vector<std::string> signals;
+    std::string detail;
+    std::string fix;
+  };
+  const std::vector<Row> rows = {
+      {{"fentry", "egress", "poll"}, "a lost carrier is seen by fentry, egress, poll", ""},
+      {{"fentry", "poll"}, "a lost carrier is seen by fentry, poll", ""},
+      {{"egress", "poll"},
+       "a lost carrier is seen by egress, poll, without traffic by the agent first: it is refused",
+       "allow it"},
+  };
+  for (const Row& row : rows) {
+    DoctorFacts host = GoodHost();
+    host.status->agent.carrier_signals = row.signals;
+    host.status->agent.no_fentry = "it is refused; allow it";
+    EXPECT_THAT(RunChecks(host), Contains(Check{"carrier", CheckStatus::kOk, row.detail, row.fix}));
   }
 }
 

@@ -83,7 +83,8 @@ StatusReport SampleStatus() {
   report.agent = {.version = "0.1.0",
                   .pid = 4711,
                   .started = start,
-                  .carrier_signals = {"fentry", "poll"},
+                  .carrier_signals = {"egress", "poll"},
+                  .no_fentry = "the kernel refuses it; lift its lockdown",
                   .pin_dir = "/sys/fs/bpf/stronghost"};
   return report;
 }

@@ -123,7 +123,8 @@ TEST(StatusJson, RefusesFieldsOfAnotherType) {
                                            "/agent",
                                            "/agent/pid",
                                            "/agent/started",
-                                           "/agent/carrier_signals"};
+                                           "/agent/carrier_signals",
+                                           "/agent/no_fentry"};
   // No field is a fraction, and no list holds numbers.
   for (const std::string& field : fields) {
     for (const Json& wrong : {Json(-1.5), Json::array({1})}) {
