@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -38,6 +39,10 @@ Hosts& SharedHosts() {
 }
 [[maybe_unused]] const Hosts& kMadeBeforeMain = SharedHosts();
 
+std::string LogOf(Host& host) {
+  return host.stronghost() ? host.agent().Log() : "";
+}
+
 }  // namespace
 
 std::string NameOfPlace(const testing::TestParamInfo<Place>& place) {
@@ -59,30 +64,35 @@ void Conformance::Judge(const Check& check, const Known& known) {
   Host* strong = SharedHosts().Get(topology(), true);
   Host* plain = SharedHosts().Get(topology(), false);
   ASSERT_TRUE(strong != nullptr && plain != nullptr);
-  JudgeThese(*strong, *plain, check, known);
+  for (Host* host : {strong, plain}) {
+    const Violation found = check(*host, family());
+    Expect(host->stronghost(), found, known, LogOf(*host));
+  }
 }
 
 void Conformance::JudgeFresh(const Check& check, const Known& known) {
-  const auto strong = Host::Create(topology(), true);
-  ASSERT_OK(strong);
-  const auto plain = Host::Create(topology(), false);
-  ASSERT_OK(plain);
-  JudgeThese(**strong, **plain, check, known);
+  const auto judge = [&](bool stronghost) {
+    const auto host = Host::Create(topology(), stronghost);
+    ASSERT_OK(host);
+    const Violation found = check(**host, family());
+    Expect(stronghost, found, known, LogOf(**host));
+  };
+  std::thread beside([&] { judge(/*stronghost=*/false); });
+  judge(/*stronghost=*/true);
+  beside.join();
 }
 
-void Conformance::JudgeThese(Host& strong, Host& plain, const Check& check, const Known& known) {
-  const auto judge = [&](Host& host, const std::string& who, const Violation& expected) {
-    const Violation found = check(host, family());
-    RecordProperty(who, found.empty() ? "conforms" : "violates");
-    RecordProperty(who + "_does", found);
-    if (expected.empty()) {
-      EXPECT_EQ(found, "") << who << (host.stronghost() ? host.agent().Log() : "");
-    } else {
-      EXPECT_THAT(found, testing::HasSubstr(expected)) << who << " is known to violate this";
-    }
-  };
-  judge(strong, "stronghost", known.with_stronghost);
-  judge(plain, "plain", known.plain);
+void Conformance::Expect(bool stronghost, const Violation& found, const Known& known,
+                         const std::string& log) {
+  const std::string who = stronghost ? "stronghost" : "plain";
+  const Violation& expected = stronghost ? known.with_stronghost : known.plain;
+  RecordProperty(who, found.empty() ? "conforms" : "violates");
+  RecordProperty(who + "_does", found);
+  if (expected.empty()) {
+    EXPECT_EQ(found, "") << who << log;
+  } else {
+    EXPECT_THAT(found, testing::HasSubstr(expected)) << who << " is known to violate this";
+  }
 }
 
 }  // namespace stronghost::lab

@@ -46,7 +46,7 @@ class Conformance : public testing::TestWithParam<Place> {
   // seen to fail where that does. Hosts are made once a topology: a check leaves them as they were.
   void Judge(const Check& check, const Known& known);
   void Judge(const Check& check) { Judge(check, Known{}); }
-  // The same in hosts that nobody used before.
+  // The same in hosts that nobody used before, both at once: most of such a check is waiting.
   void JudgeFresh(const Check& check, const Known& known);
   void JudgeFresh(const Check& check) { JudgeFresh(check, Known{}); }
 
@@ -57,7 +57,9 @@ class Conformance : public testing::TestWithParam<Place> {
   }
 
  private:
-  void JudgeThese(Host& strong, Host& plain, const Check& check, const Known& known);
+  // Records and expects what a check found.
+  static void Expect(bool stronghost, const Violation& found, const Known& known,
+                     const std::string& log);
 };
 
 // A test that runs in `places` (see Places()).
