@@ -94,7 +94,7 @@ SH_CONFORMANCE(GW7_ASessionOutlivesItsGateway, Places(kAll)) {
             absl::StrCat("addr del ", host.Gateway(0, family).ToString(),
                          family == AF_INET ? "/24" : "/64", " dev eth0\n")));
         EXPECT_OK(host.lab().server().Check({"ip", "neigh", "flush", "all"}));
-        return (*session)->AwaitProgress(1'000'000, absl::Seconds(20)).ok() ? "" : "it stood still";
+        return (*session)->AwaitProgress(1'000'000, absl::Seconds(15)).ok() ? "" : "it stood still";
       },
       {.plain = In({Topology::kC}) || family() == AF_INET ? "it stood still" : ""});
 }
