@@ -53,6 +53,7 @@ class HostDefaultTest : public ::testing::Test {
       }
     }
     std::vector<std::string> in_order;
+    in_order.reserve(ways.size());
     for (const auto& [metric, way] : ways) {
       in_order.push_back(way);
     }
