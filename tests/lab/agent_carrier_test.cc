@@ -1,15 +1,11 @@
-// A cable that is pulled while nobody sends and the agent does not run. Where the kernel refuses
-// the carrier watch, status and doctor say so and the other signals do (lab_pull, lab_stand_in).
-#include <bpf/bpf.h>
-#include <sys/socket.h>
+// Whether the kernel flips at every loss of a carrier. Where it refuses that, status and doctor say
+// so and the other signals do (lab_pull, lab_stand_in); that it does is shown by the packet ring
+// (DatapathCarrierTest) and by tests/vm/ring/carrier-silent.
 #include <unistd.h>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
-#include "agent/base/unique_fd.h"
-#include "maps/homes.h"
+#include <algorithm>
+
 #include "tests/lab/agent_fixture.h"
-#include "tests/lib/await.h"
 
 namespace stronghost::lab {
 namespace {
@@ -27,21 +23,6 @@ class Carrier : public AgentLab {
     ASSERT_OK(status);
     const Json& signals = status->at("agent").at("carrier_signals");
     watched_ = std::find(signals.begin(), signals.end(), "fentry") != signals.end();
-  }
-
-  // Of the home that the NIC is, as the programs see it.
-  sh_path PathOf(int nic) {
-    const UniqueFd homes(bpf_obj_get(absl::StrCat(agent().pin_dir(), "/sh_homes").c_str()));
-    const auto ifindex = lab().server().IfIndex(LabPlan::Nic(nic));
-    for (uint32_t index = 1; ifindex.ok() && index < SH_HOMES_MAX; ++index) {
-      sh_home home{};
-      if (bpf_map_lookup_elem(homes.get(), &index, &home) == 0 &&
-          home.ifindex == static_cast<uint32_t>(*ifindex)) {
-        return home.path;
-      }
-    }
-    ADD_FAILURE() << "no home of " << LabPlan::Nic(nic);
-    return {};
   }
 
   bool watched_ = false;
@@ -65,30 +46,6 @@ TEST_F(Carrier, StatusAndDoctorSayIfTheKernelSeesItWithoutTraffic) {
   }
   EXPECT_THAT(agent().Log(), Not(HasSubstr("netif_carrier_off"))) << "a refusal is no problem";
   EXPECT_THAT(shown->output, Not(HasSubstr("problems")));
-}
-
-TEST_F(Carrier, LossFlipsTheWireWhileTheAgentIsStopped) {
-  ASSERT_NO_FATAL_FAILURE(BuildWith(3));
-  if (!watched_) {
-    GTEST_SKIP() << "the kernel refuses programs on its functions";
-  }
-  for (const bool dead : {false, true}) {
-    const sh_path before = PathOf(0);
-    const sh_path other = PathOf(1);
-    ASSERT_NE(before.backup, 0U);
-    ASSERT_OK(dead ? agent().Kill() : agent().process().Kill(SIGSTOP));
-    ASSERT_OK(lab().PullCable(0));
-    ASSERT_OK(lab().AwaitLink(0, false));
-    EXPECT_EQ(PathOf(0).wire, before.backup);
-    EXPECT_EQ(PathOf(0).backup, 0U);
-    EXPECT_EQ(PathOf(1).wire, other.wire);
-    ASSERT_OK(dead ? agent().StartDaemon() : agent().process().Kill(SIGCONT));
-    // It takes the flip up: another backup, and the way back.
-    ASSERT_OK(Await(
-        absl::Seconds(10), [&] { return PathOf(0).backup != 0; }, "a new backup"));
-    EXPECT_EQ(PathOf(0).wire, before.backup);
-    ASSERT_NO_FATAL_FAILURE(PlugAndAwait(0));
-  }
 }
 
 }  // namespace
