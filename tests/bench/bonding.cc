@@ -1,6 +1,5 @@
 // Pulled cables of a guest's NICs: Stronghost beside Linux bonding and plain Linux, on the same
 // NICs, in one boot of one kernel. tests/bench/versus-bonding runs it.
-#include <sys/socket.h>
 #include <sys/utsname.h>
 
 #include <map>
@@ -14,6 +13,7 @@
 #include "agent/base/status.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/figures.h"
+#include "tests/bench/flow.h"
 #include "tests/bench/hypervisor.h"
 #include "tests/bench/pulled_host.h"
 #include "tests/lib/stream.h"
@@ -43,17 +43,6 @@ constexpr char kHow[] =
     "has no stand-in: its windows are lost to their end. Ratios are of the means of the "
     "outages, which a single bad pull shows in, where a median of 0 would hide it. Each figure: "
     "mean, and in brackets median, minimum and maximum.";
-
-struct Flow {
-  bool out = false;
-  int family = AF_INET;
-
-  [[nodiscard]] std::string Name() const {
-    return absl::StrCat(out ? "out" : "in", family == AF_INET ? " IPv4" : " IPv6");
-  }
-};
-// The server speaks first, so that the client knows the MAC of the address's own NIC.
-constexpr Flow kFlows[] = {{true, AF_INET}, {true, AF_INET6}, {false, AF_INET}, {false, AF_INET6}};
 
 struct Series {
   std::vector<double> lost;

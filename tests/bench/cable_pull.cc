@@ -1,6 +1,5 @@
 // Pulled cables: follow and stay beside plain Linux, and windows of the same length without a pull,
 // which show what the scheduler alone does to such a stream.
-#include <sys/socket.h>
 
 #include <map>
 #include <utility>
@@ -12,6 +11,7 @@
 #include "tests/bench/bench.h"
 #include "tests/bench/contenders.h"
 #include "tests/bench/figures.h"
+#include "tests/bench/flow.h"
 #include "tests/lib/await.h"
 #include "tests/lib/stream.h"
 
@@ -39,16 +39,6 @@ constexpr char kHow[] =
     "Linux has no stand-in: its cable is plugged again at the end of the window, and what it loses "
     "until it is back counts; what its own senders had queued arrives then, so that only the gap "
     "shows it. Ratios are of gaps.";
-
-struct Flow {
-  bool out = false;
-  int family = AF_INET;
-
-  [[nodiscard]] std::string Name() const {
-    return absl::StrCat(out ? "out" : "in", family == AF_INET ? " IPv4" : " IPv6");
-  }
-};
-constexpr Flow kFlows[] = {{true, AF_INET}, {true, AF_INET6}, {false, AF_INET}, {false, AF_INET6}};
 
 struct Series {
   std::vector<double> lost;
