@@ -53,9 +53,10 @@ class DatapathCarrierTest : public DatapathTest {
     state_ = SmallState();
     state_.homes[HomeIndex{1}].path = {link(), kStandIn};
     state_.homes[HomeIndex{2}].path = {link(), IfIndex::kNone};
-    state_.homes[HomeIndex{3}] = state_.homes[HomeIndex{2}];
-    state_.homes[HomeIndex{3}].index = HomeIndex{3};
-    state_.homes[HomeIndex{3}].path = {peer_, kStandIn};
+    HomeState third = state_.homes[HomeIndex{2}];
+    third.index = HomeIndex{3};
+    third.path = {peer_, kStandIn};
+    state_.homes[HomeIndex{3}] = third;
     datapath_ = OpenOrDie();
     ASSERT_NE(datapath_, nullptr);
     ASSERT_TRUE(datapath_->ApplyState(state_, {}).ok());
