@@ -46,7 +46,7 @@ class KernelBuilder {
       AddSysctls(member);
       AddAddresses(member);
       AddFilters(member);
-      if (member.group->policy_rules) {
+      if (member.routed) {
         state_.ifgroups[member.link->index] = kLinkGroup;
         AddTable(member, TableOf(member.home), {});
         AddGatewayTables(member);
@@ -427,7 +427,7 @@ class KernelBuilder {
 
   bool HasRules(HomeIndex home) const {
     return std::any_of(members_.begin(), members_.end(), [home](const Member& member) {
-      return member.home == home && member.group->policy_rules;
+      return member.home == home && member.routed;
     });
   }
 

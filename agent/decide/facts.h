@@ -105,6 +105,10 @@ struct Facts {
     }
     return nullptr;
   }
+  [[nodiscard]] bool InVrf(const LinkFact& link) const {
+    const auto master = links.find(link.master);
+    return master != links.end() && master->second.kind == "vrf";
+  }
 };
 
 }  // namespace stronghost

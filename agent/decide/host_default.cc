@@ -22,7 +22,7 @@ class HostDefault {
     const auto broken = std::find_if(main.begin(), main.end(), [&](const RouteFact& route) {
       return route.metric == main.front().metric && IsDead(route);
     });
-    if (broken == main.end() || !MemberOf(broken->link)->group->policy_rules) {
+    if (broken == main.end() || !MemberOf(broken->link)->routed) {
       return;
     }
     const uint32_t home_table = kTableBase + static_cast<uint32_t>(MemberOf(broken->link)->home);

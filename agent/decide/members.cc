@@ -114,6 +114,7 @@ std::vector<Member> FindMembers(const Config& config, const Facts& facts,
           member.home = it->second;
           taken.insert(it->second);
         }
+        member.routed = group.policy_rules && !facts.InVrf(*member.link);
       }
       member.state = StateOf(member, drained);
       members.push_back(std::move(member));

@@ -44,6 +44,8 @@ struct Member {
   const LinkFact* link = nullptr;
   NicState state = NicState::kMissing;
   bool stay = false;  // mac mode in force in the group
+  // The home has a routing table: policy rules are asked for, and no VRF's table comes before them.
+  bool routed = false;
 
   // Can carry frames: up or standby.
   [[nodiscard]] bool usable() const {

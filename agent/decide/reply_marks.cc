@@ -99,7 +99,7 @@ class MarkBuilder {
     for (const auto& [key, owner] : datapath_.addresses) {
       const Member* member = MemberOf(owner.home);
       if (key.address.IsV4() == v4 && !key.address.IsLinkLocal() && member != nullptr &&
-          member->link->admin_up && member->group->policy_rules &&
+          member->link->admin_up && member->routed &&
           usable.contains({member->link->index, key.address})) {
         addresses.push_back({key.address, member});
       }

@@ -75,11 +75,6 @@ std::string PortReason(const LinkFact& link, const Facts& facts) {
                       over.name, "', which can be a member instead");
 }
 
-bool InVrf(const LinkFact& link, const Facts& facts) {
-  const auto master = facts.links.find(link.master);
-  return master != facts.links.end() && master->second.kind == "vrf";
-}
-
 // Why `link` can never be suggested; "": it can.
 std::string KindFault(const LinkFact& link, const HostFacts& host) {
   if (!IsTomlText(link.name)) {
@@ -91,7 +86,7 @@ std::string KindFault(const LinkFact& link, const HostFacts& host) {
                                             link.kind.empty() ? "" : absl::StrCat(" (", link.kind),
                                             link.kind.empty() ? "" : ")");
   }
-  if (link.master != IfIndex::kNone && !InVrf(link, host.facts)) {
+  if (link.master != IfIndex::kNone && !host.facts.InVrf(link)) {
     return PortReason(link, host.facts);
   }
   if (host.wireless.contains(link.index)) {

@@ -378,6 +378,24 @@ TEST(DesiredKernel, PolicyRulesOffLeavesRoutingAlone) {
   EXPECT_TRUE(kernel.ifgroups.empty());
 }
 
+// A VRF's table comes before the rules, and the kernel takes no address of a VRF as the preferred
+// source of another table.
+TEST(DesiredKernel, RoutingInAVrfIsTheVrfs) {
+  DecideWorld world(2);
+  world.config.reply_mark = 0x53480000;
+  world.AddAddress(0, "198.51.100.1/24");
+  world.AddAddress(1, "198.51.100.2/24");
+  world.facts.links[IfIndex{90}] = {.index = IfIndex{90}, .name = "red", .kind = "vrf"};
+  for (int i = 0; i < 2; ++i) {
+    world.facts.links[DecideWorld::Link(i)].master = IfIndex{90};
+  }
+  const Decision& decision = world.Decide();
+  EXPECT_THAT(decision.kernel.rules, IsEmpty());
+  EXPECT_THAT(decision.kernel.routes, IsEmpty());
+  EXPECT_TRUE(decision.reply_marks.empty());
+  EXPECT_EQ(decision.datapath.addresses.size(), 2U) << "steering goes on";
+}
+
 TEST(DesiredKernel, RulesStopAtTheLimitAndSaySo) {
   DecideWorld world(2);
   for (int i = 0; i < kRuleAddressLimit + 5; ++i) {
