@@ -126,6 +126,36 @@ TEST_F(PathLab, WhatHasNoSourceYetLeavesADeadGatewayToo) {
   }
 }
 
+TEST_F(PathLab, DetachTakesTheWayAroundADeadGatewayAlong) {
+  ASSERT_NO_FATAL_FAILURE(Build(TwoGatewayKeys("1s")));
+  ASSERT_NO_FATAL_FAILURE(AddSecondGateway());
+  std::vector<Stream> streams;
+  ASSERT_NO_FATAL_FAILURE(StartFarStreams(streams, /*both=*/false));
+  ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 100));
+  ASSERT_NO_FATAL_FAILURE(SetGateway(false));
+  const auto kernel_has = [this](const std::vector<std::string>& command, const char* text) {
+    const auto output = lab().server().Check(command);
+    EXPECT_OK(output);
+    return output->find(text) != std::string::npos;
+  };
+  for (const char* family : {"-4", "-6"}) {
+    ASSERT_OK(Await(
+        absl::Seconds(40),
+        [&] {
+          return kernel_has({"ip", family, "rule"}, "lookup 5876");
+        },
+        "the rule"));
+  }
+  const auto detached = agent().Command({"detach"});
+  ASSERT_OK(detached);
+  EXPECT_EQ(detached->exit_status, 0) << detached->output;
+  for (const char* family : {"-4", "-6"}) {
+    EXPECT_FALSE(kernel_has({"ip", family, "rule"}, "lookup 5876"));
+    EXPECT_FALSE(kernel_has({"ip", family, "rule"}, "suppress_prefixlength 0"));
+    EXPECT_FALSE(kernel_has({"ip", family, "route", "show", "table", "all"}, "table 5876"));
+  }
+}
+
 // GW-4. The gateway is dead, and nobody sends: for longer than a busy host needs to find that out.
 TEST_F(PathLab, AnIdleHostAsksNobody) {
   ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow", "1s")));
