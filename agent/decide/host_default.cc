@@ -36,7 +36,14 @@ class HostDefault {
       }
     }
     std::sort(ways.begin(), ways.end(), ByMetric);
-    ways.insert(ways.end(), main.begin(), main.end());
+    for (const RouteFact& route : main) {
+      const auto is_same = [&route](const RouteFact& way) {
+        return IsDefault(way) && way.link == route.link && way.gateway == route.gateway;
+      };
+      if (std::none_of(ways.begin(), ways.end(), is_same)) {
+        ways.push_back(route);
+      }
+    }
     std::erase_if(ways, [this](const RouteFact& route) { return IsDead(route); });
     if (std::none_of(ways.begin(), ways.end(), IsDefault)) {
       return;

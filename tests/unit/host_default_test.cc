@@ -95,6 +95,13 @@ TEST_F(HostDefaultTest, TheNicsOtherGatewayComesFirstThenTheHostsOtherDefaults) 
   EXPECT_THAT(Rules(AF_INET6), IsEmpty());
 }
 
+TEST_F(HostDefaultTest, ASecondDefaultOfTheNicItselfIsTakenOnce) {
+  AddMain(DecideWorld::Link(0), "198.51.100.254", 0);
+  AddMain(DecideWorld::Link(0), "198.51.100.253", 200);
+  Decide({{"n0", Ip("198.51.100.254")}});
+  EXPECT_THAT(Ways(), ElementsAre("198.51.100.253 10"));
+}
+
 TEST_F(HostDefaultTest, WithoutAnotherWayNothingIsChanged) {
   AddMain(DecideWorld::Link(0), "198.51.100.254", 0);
   AddMain(DecideWorld::Link(1), "203.0.113.254", 200);
