@@ -31,6 +31,17 @@ class ConnectedReply : public ReplyLab, public ::testing::WithParamInterface<int
         },
         absl::StrCat("the local route of ", More(n).ToString())));
   }
+  // Until then any NIC answers ARP for it, and what comes in on the wrong one is lost afterwards.
+  void AwaitManaged(int n) {
+    ASSERT_OK(Await(
+        absl::Seconds(10),
+        [&] {
+          const auto status = agent().Status();
+          return status.ok() &&
+                 absl::StrContains(status->dump(), absl::StrCat("\"", More(n).ToString(), "\""));
+        },
+        absl::StrCat(More(n).ToString(), " to be managed")));
+  }
   void AddMore(int n, const std::string& nic) {
     ASSERT_OK(lab().server().IpBatch(AdditionOf(n, nic)));
     ASSERT_NO_FATAL_FAILURE(AwaitAccepted(n));
@@ -90,6 +101,7 @@ TEST_P(ConnectedReply, FollowsAnAddressThatComesMovesAndGoes) {
   ASSERT_NO_FATAL_FAILURE(BuildLab());
   ASSERT_NO_FATAL_FAILURE(StartAgent());
   ASSERT_NO_FATAL_FAILURE(AddMore(11, "eth0"));
+  ASSERT_NO_FATAL_FAILURE(AwaitManaged(11));
   AwaitAnswerFrom(More(11), More(11));
   const auto moved = agent().Command({"move", More(11).ToString(), "eth1"});
   ASSERT_OK(moved);
@@ -103,6 +115,7 @@ TEST_P(ConnectedReply, FollowsAnAddressThatComesMovesAndGoes) {
       "its table to be empty"));
   // Gone and there again at once, between two looks of the agent.
   ASSERT_NO_FATAL_FAILURE(AddMore(12, "eth0"));
+  ASSERT_NO_FATAL_FAILURE(AwaitManaged(12));
   AwaitAnswerFrom(More(12), More(12));
   ASSERT_OK(lab().server().IpBatch(DeletionOf(12, "eth0") + AdditionOf(12, "eth0")));
   ASSERT_NO_FATAL_FAILURE(AwaitAccepted(12));
