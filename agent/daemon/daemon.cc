@@ -7,10 +7,12 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "agent/base/clock.h"
+#include "agent/base/kernel_release.h"
 #include "agent/base/status.h"
 #include "agent/config/load.h"
 #include "agent/daemon/events.h"
 #include "agent/daemon/status.h"
+#include "agent/observe/host_state.h"
 #include "agent/serve/version.h"
 #include "agent/serve/watchdog.h"
 
@@ -34,6 +36,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const LoadedConfig& loaded
 absl::Status Daemon::Open(const LoadedConfig& loaded) {
   const Config& config = loaded.config;
   started_ = MonotonicNow();
+  RETURN_IF_ERROR(CheckKernelRelease(KernelRelease()));
   ASSIGN_OR_RETURN(loop_, EventLoop::Create());
   // Before any thread is there: signals stay blocked in all of them.
   RETURN_IF_ERROR(loop_->OnSignal(SIGTERM, [this] { loop_->Exit(0); }));

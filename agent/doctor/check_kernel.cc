@@ -1,47 +1,24 @@
 #include <array>
-#include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
+#include "agent/base/kernel_release.h"
+#include "agent/base/status.h"
 #include "agent/doctor/check.h"
 
 namespace stronghost {
 namespace {
 
-using KernelVersion = std::pair<int, int>;
-
-constexpr KernelVersion kNeeded = {5, 12};  // compare-and-swap in BPF
-constexpr KernelVersion kTried = {6, 1};    // docs/testing.md
 constexpr KernelVersion kTcx = {6, 6};
 
-// {0, 0} for text that is no release.
-KernelVersion VersionOf(absl::string_view release) {
-  const std::vector<absl::string_view> parts = absl::StrSplit(release, absl::ByAnyChar(".-"));
-  KernelVersion version;
-  if (parts.size() < 2 || !absl::SimpleAtoi(parts[0], &version.first) ||
-      !absl::SimpleAtoi(parts[1], &version.second)) {
-    return {0, 0};
-  }
-  return version;
-}
-
 void CheckRelease(const DoctorFacts& facts, std::vector<Check>& checks) {
-  const KernelVersion version = VersionOf(facts.kernel_release);
+  const KernelVersion version = KernelVersionOf(facts.kernel_release);
+  const absl::Status old = CheckKernelRelease(facts.kernel_release);
   if (version == KernelVersion{0, 0}) {
     checks.push_back({"kernel", CheckStatus::kWarn,
                       absl::StrCat("release '", facts.kernel_release, "' is not understood"), ""});
-  } else if (version < kNeeded) {
-    checks.push_back({"kernel", CheckStatus::kFail,
-                      absl::StrCat("Linux ", facts.kernel_release,
-                                   " has no compare-and-swap in BPF, which came with 5.12"),
-                      "use Linux 6.1 or later"});
-  } else if (version < kTried) {
-    checks.push_back(
-        {"kernel", CheckStatus::kWarn,
-         absl::StrCat("Linux ", facts.kernel_release, " may do, but nothing before 6.1 was tried"),
-         "use Linux 6.1 or later"});
+  } else if (!old.ok()) {
+    checks.push_back(FromMessage("kernel", CheckStatus::kFail, Message(old)));
   } else {
     checks.push_back(
         {"kernel", CheckStatus::kOk, absl::StrCat("Linux ", facts.kernel_release), ""});
