@@ -39,8 +39,18 @@ bool SameAddress(const AddressFact& a, const AddressFact& b) {
 }
 
 // Equal but for the flags that the kernel sets by itself (RTNH_F_LINKDOWN, RTNH_F_DEAD ...).
+// What the kernel takes for one and the same. Two IPv6 routes never differ by their source alone,
+// and which of them still have one when an address moves depends on the kernel: on 6.1 those
+// through the NIC that it leaves lose it, on 6.12 they keep it while any NIC has the address.
 bool SameRoute(const RouteFact& a, const RouteFact& b) {
-  return CanonicalRoute(a) == CanonicalRoute(b);
+  const auto identity = [](const RouteFact& route) {
+    RouteFact same = CanonicalRoute(route);
+    if (same.destination.address.IsV6()) {
+      same.source.reset();
+    }
+    return same;
+  };
+  return identity(a) == identity(b);
 }
 
 bool SameRouteKey(const RouteFact& a, const RouteFact& b) {
@@ -106,7 +116,7 @@ class Applier {
     const bool present = known != facts_.routes.end();
     bool replaced = false;
     if (present) {
-      replaced = known->preference != event.route.preference;
+      replaced = known->preference != event.route.preference || known->source != event.route.source;
       *known = event.route;
     }
     if (event.replaces) {
