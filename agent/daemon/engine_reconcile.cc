@@ -182,6 +182,9 @@ void Engine::ApplyKernelState() {
   }
   auto steps = DiffKernel(decision_.kernel, facts_, *filters, state_file_->state());
   LimitRemovals(steps);
+  if (!MayWrite(steps)) {
+    return;
+  }
   if (steps.empty()) {
     ClearProblem("change the kernel");
     return;
@@ -202,6 +205,23 @@ void Engine::ApplyKernelState() {
     Problem("change the kernel", lasting);
     TryAgainLater();
   }
+}
+
+bool Engine::MayWrite(const std::vector<KernelStep>& steps) {
+  const std::string topic = "keep the kernel's state";
+  const absl::Time now = MonotonicNow();
+  const bool may = steps.empty() || writes_.Take(now);
+  if (!may) {
+    retry_ = std::min(retry_, writes_.Next());
+  }
+  if (!writes_.IsQuarrel(now)) {
+    ClearProblem(topic);
+  } else if (!steps.empty()) {
+    Problem(topic, absl::ResourceExhaustedError(
+                       "somebody undoes what the agent writes as fast as it does; it writes 20 "
+                       "times a second at most, and `ip monitor address route rule` shows what"));
+  }
+  return may;
 }
 
 void Engine::NoteStates() {
