@@ -320,7 +320,10 @@ absl::Time Engine::NextPoll() const {
   for (const GroupConfig& group : config_.groups) {
     shortest = std::min(shortest, group.detect.carrier_poll);
   }
-  return pace_.Next(last_poll_, shortest, datapath_->can_read_carrier() || carrier_watch_.ok());
+  const KernelFlips flips = carrier_watch_.ok()             ? KernelFlips::kAtOnce
+                            : datapath_->can_read_carrier() ? KernelFlips::kOnPackets
+                                                            : KernelFlips::kNever;
+  return pace_.Next(last_poll_, shortest, flips);
 }
 
 absl::Status Engine::Reload(const LoadedConfig& loaded) {
