@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "agent/base/status.h"
@@ -14,6 +15,9 @@ namespace stronghost::bench {
 namespace {
 
 constexpr absl::Duration kSettles = absl::Seconds(30);
+constexpr char kTeam[] =
+    R"({"device": "team0", "link_watch": {"name": "ethtool"}, "runner": {"name": "activebackup"},
+        "ports": {"eth0": {"prio": 10}, "eth1": {"prio": 5}}})";
 
 absl::StatusOr<IpAddress> Parse(const char* text) {
   return IpAddress::Parse(text);
@@ -69,6 +73,9 @@ absl::StatusOr<std::unique_ptr<PulledHost>> PulledHost::Make(const HostOptions& 
 
 absl::Status PulledHost::MakeLinks() {
   RETURN_IF_ERROR(client_.IpBatch(AddressCommands("eth2", 100)));
+  if (options_.team) {
+    return MakeTeam();
+  }
   if (options_.bond.empty()) {
     return server_.IpBatch(AddressCommands("eth0", 1) + AddressCommands("eth1", 2));
   }
@@ -76,6 +83,16 @@ absl::Status PulledHost::MakeLinks() {
                                       "\nlink set eth0 master bond0\nlink set eth1 master bond0\n"
                                       "link set bond0 type bond primary eth0\n",
                                       AddressCommands("bond0", 1)));
+}
+
+absl::Status PulledHost::MakeTeam() {
+  ASSIGN_OR_RETURN(lab::Process teamd,
+                   lab::Process::Start(server_, {.argv = {"teamd", "-U", "-c", kTeam}}));
+  teamd_.emplace(std::move(teamd));
+  RETURN_IF_ERROR(lab::Await(
+      kSettles, [this] { return server_.IfIndex("team0").ok() || !teamd_->IsRunning(); },
+      "teamd to make team0"));
+  return Annotate(server_.IpBatch(AddressCommands("team0", 1)), teamd_->Output());
 }
 
 absl::StatusOr<bool> PulledHost::HasCarrier(const std::string& nic) {
@@ -89,6 +106,11 @@ absl::StatusOr<std::string> PulledHost::Wire() {
     ASSIGN_OR_RETURN(const nlohmann::json status, agent_->Status());
     const std::string wire = lab::WireOf(status, ServerAddress(AF_INET).ToString());
     return wire == lab::WireOf(status, ServerAddress(AF_INET6).ToString()) ? wire : "";
+  }
+  if (options_.team) {
+    ASSIGN_OR_RETURN(const std::string port, server_.Check({"teamdctl", "-U", "team0", "state",
+                                                            "item", "get", "runner.active_port"}));
+    return std::string(absl::StripAsciiWhitespace(port));
   }
   if (options_.bond.empty()) {
     return "eth0";
@@ -118,7 +140,7 @@ absl::Status PulledHost::AwaitHome() {
 absl::Status PulledHost::CheckPulled() {
   ASSIGN_OR_RETURN(const bool carrier, HasCarrier("eth0"));
   ASSIGN_OR_RETURN(const std::string wire, Wire());
-  const bool protects = agent_.has_value() || !options_.bond.empty();
+  const bool protects = agent_.has_value() || options_.team || !options_.bond.empty();
   if (carrier || (protects && wire != "eth1")) {
     return absl::InternalError(absl::StrCat(name(), ": after the pull eth0 has ",
                                             carrier ? "" : "no ", "carrier and '", wire,
@@ -134,6 +156,10 @@ absl::Status PulledHost::GiveBack() {
       return absl::InternalError(absl::StrCat("stronghost detach: ", result.output));
     }
     agent_.reset();
+  }
+  if (teamd_.has_value()) {
+    RETURN_IF_ERROR(teamd_->Stop().status());  // takes team0 along
+    teamd_.reset();
   }
   if (!options_.bond.empty()) {
     RETURN_IF_ERROR(server_.IpBatch("link delete bond0\n"));

@@ -1,5 +1,5 @@
 // A server with two NICs of a guest, whose cables the hypervisor pulls, and its client; with
-// Stronghost, with Linux bonding, or with neither.
+// Stronghost, with Linux bonding, with team, or with nothing.
 #pragma once
 
 #include <memory>
@@ -13,20 +13,22 @@
 #include "tests/bench/hypervisor.h"
 #include "tests/lib/agent.h"
 #include "tests/lib/netns.h"
+#include "tests/lib/process.h"
 #include "tests/lib/rtnl.h"
 
 namespace stronghost::bench {
 
-// What keeps the server's address alive. At most one of `bond` and `mac` is set.
+// What keeps the server's address alive. At most one of `bond`, `team` and `mac` is set.
 struct HostOptions {
   std::string name;
-  std::string bond;  // options of an active-backup bond, as `ip` takes them: "miimon 100"
-  std::string mac;   // Stronghost's mac: "follow" or "stay"
+  std::string bond;   // options of an active-backup bond, as `ip` takes them: "miimon 100"
+  std::string mac;    // Stronghost's mac: "follow" or "stay"
+  bool team = false;  // the team driver, with teamd's activebackup runner and ethtool link watch
 };
 
 // The guest's eth0 and eth1 (n0 and n1 for the hypervisor) in the server's namespace, eth2 in the
-// client's, all on one hub. The address that is looked at is .1, on eth0 or on the bond whose
-// primary link is eth0; without a bond eth1 has .2. The NICs go back to the guest's first namespace
+// client's, all on one hub. The address that is looked at is .1, on eth0, or on the bond or team
+// that prefers eth0; without one eth1 has .2. The NICs go back to the guest's first namespace
 // at GiveBack(); a host that ends without it takes them along.
 class PulledHost {
  public:
@@ -59,8 +61,9 @@ class PulledHost {
         client_(std::move(client)),
         server_links_(std::move(server_links)) {}
   absl::Status MakeLinks();
+  absl::Status MakeTeam();
   absl::StatusOr<bool> HasCarrier(const std::string& nic);
-  // The NIC that carries the address: the bond's active one, or the wire.
+  // The NIC that carries the address: the bond's or team's active one, or the wire.
   absl::StatusOr<std::string> Wire();
 
   HostOptions options_;
@@ -68,6 +71,7 @@ class PulledHost {
   lab::NetNs server_;
   lab::NetNs client_;
   lab::Rtnl server_links_;
+  std::optional<lab::Process> teamd_;
   std::optional<lab::Agent> agent_;  // goes first
 };
 
