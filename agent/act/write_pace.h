@@ -13,16 +13,17 @@ class WritePace {
  public:
   static constexpr int kBurst = 50;
   static constexpr absl::Duration kInterval = absl::Milliseconds(50);
-  // Long enough for a script that adds addresses one by one; who takes longer undoes something.
+  // Refused again and again for so long, with no pause of kPause: a quarrel, or a long script.
   static constexpr absl::Duration kQuarrel = absl::Seconds(3);
+  static constexpr absl::Duration kPause = absl::Seconds(1);
 
   // Whether to write now; counts if so. If not, ask again at Next().
   bool Take(absl::Time now) {
-    if (now >= full_at_) {
-      short_since_ = absl::InfiniteFuture();
-    }
     if (Next() > now) {
-      short_since_ = std::min(short_since_, now);
+      if (now >= refused_ + kPause) {
+        refused_since_ = now;
+      }
+      refused_ = now;
       return false;
     }
     full_at_ = std::max(full_at_, now) + kInterval;
@@ -30,14 +31,14 @@ class WritePace {
   }
   [[nodiscard]] absl::Time Next() const { return full_at_ - (kBurst - 1) * kInterval; }
 
-  // Writes have been short for kQuarrel, and not been seldom since.
   [[nodiscard]] bool IsQuarrel(absl::Time now) const {
-    return now < full_at_ && now >= short_since_ + kQuarrel;
+    return now < refused_ + kPause && refused_ >= refused_since_ + kQuarrel;
   }
 
  private:
   absl::Time full_at_ = absl::InfinitePast();  // when nothing will count any more
-  absl::Time short_since_ = absl::InfiniteFuture();
+  absl::Time refused_ = absl::InfinitePast();  // the last time
+  absl::Time refused_since_ = absl::InfinitePast();
 };
 
 }  // namespace stronghost

@@ -218,8 +218,9 @@ bool Engine::MayWrite(const std::vector<KernelStep>& steps) {
     ClearProblem(topic);
   } else if (!steps.empty()) {
     Problem(topic, absl::ResourceExhaustedError(
-                       "somebody undoes what the agent writes as fast as it does; it writes 20 "
-                       "times a second at most, and `ip monitor address route rule` shows what"));
+                       "addresses, routes, rules or MAC filters change faster than they are put "
+                       "right, which is 20 times a second: somebody undoes what the agent writes, "
+                       "or adds addresses one by one; `ip monitor` shows it"));
   }
   return may;
 }

@@ -139,7 +139,7 @@ TEST_F(Survival, WhoUndoesEachRuleAtOnceIsToldOfAndNotFoughtAtFullSpeed) {
         << agent().Log();
   }
   EXPECT_OK(Await(
-      absl::Seconds(30), [&] { return !has_problem(); }, "the end of it"));
+      absl::Seconds(30), [&] { return agent().Status().ok() && !has_problem(); }, "the end of it"));
   const auto rules = lab().server().Check({"ip", "rule"});
   ASSERT_OK(rules);
   EXPECT_THAT(*rules, ::testing::HasSubstr("5301:\tfrom 198.51.100.1 lookup"));
