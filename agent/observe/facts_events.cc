@@ -38,8 +38,8 @@ bool SameAddress(const AddressFact& a, const AddressFact& b) {
   return a.link == b.link && a.ip == b.ip;
 }
 
-// Equal but for the flags that the kernel sets by itself (RTNH_F_LINKDOWN, RTNH_F_DEAD ...).
-// What the kernel takes for one and the same. Two IPv6 routes never differ by their source alone,
+// Equal but for the flags that the kernel sets by itself (RTNH_F_LINKDOWN, RTNH_F_DEAD ...), and
+// for an IPv6 route's source. Two of these never differ by their source alone (fib6_add_rt2node()),
 // and which of them still have one when an address moves depends on the kernel: on 6.1 those
 // through the NIC that it leaves lose it, on 6.12 they keep it while any NIC has the address.
 bool SameRoute(const RouteFact& a, const RouteFact& b) {

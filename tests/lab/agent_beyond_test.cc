@@ -116,7 +116,17 @@ TEST_F(BeyondTheSegment, TheKernelIsLeftInPeaceAfterMoves) {
     return lines;
   };
   EXPECT_OK(Await(
-      absl::Seconds(10), [&] { return news() == news(); }, "the agent to be done"))
+      absl::Seconds(20),
+      [&] {  // for some tenths of a second: an agent that quarrels is slowed down to 50 ms
+        const size_t before = news();
+        for (int i = 0; i < 40; ++i) {
+          if (news() != before) {
+            return false;
+          }
+        }
+        return true;
+      },
+      "the agent to be done"))
       << agent().Log();
 }
 
