@@ -27,7 +27,8 @@ constexpr char kHow[] =
     "adopted. *First start*: nothing is there, from fork to `READY=1`; before the next one, "
     "`stronghost detach` puts everything back. *Restart*: maps and programs are in force. Idle: "
     "all three at once, some seconds after their start, over the same time (a reconciliation every "
-    "10 s included); each polls its NICs' carriers every 2 ms. The peer is the same with 1 "
+    "10 s included); each asks for its NICs' carriers ten times a second, or once where a program "
+    "at `netif_carrier_off()` is told. The peer is the same with 1 "
     "address. "
     "Medians of the rounds with quartiles.";
 
