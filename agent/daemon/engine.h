@@ -23,7 +23,6 @@
 #include "agent/act/memberships.h"
 #include "agent/act/removal_limit.h"
 #include "agent/act/state_file.h"
-#include "agent/act/write_pace.h"
 #include "agent/config/load.h"
 #include "agent/daemon/path_watch.h"
 #include "agent/datapath/datapath.h"
@@ -214,8 +213,6 @@ class Engine {
   void AnnounceArrived(HomeIndex home, std::vector<IpAddress> addresses);
   void KeepInventory();
   void LimitRemovals(std::vector<KernelStep>& steps);
-  // False: the steps have to wait, or somebody who undoes them would keep this agent busy for ever.
-  bool MayWrite(const std::vector<KernelStep>& steps);
   void SetKnobs();
   void WriteMaps();
   void AttachNics();
@@ -264,7 +261,6 @@ class Engine {
   // The unspecified address: the home's MAC.
   absl::btree_map<std::pair<HomeIndex, IpAddress>, Conflict> conflicts_;
   RemovalLimit removals_;
-  WritePace writes_;
   std::vector<WireMove> moves_;  // in force, not told yet
   absl::Status carrier_watch_ = absl::UnknownError("not tried");
   bool check_reply_source_ = true;

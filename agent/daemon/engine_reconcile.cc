@@ -182,9 +182,6 @@ void Engine::ApplyKernelState() {
   }
   auto steps = DiffKernel(decision_.kernel, facts_, *filters, state_file_->state());
   LimitRemovals(steps);
-  if (!MayWrite(steps)) {
-    return;
-  }
   if (steps.empty()) {
     ClearProblem("change the kernel");
     return;
@@ -205,24 +202,6 @@ void Engine::ApplyKernelState() {
     Problem("change the kernel", lasting);
     TryAgainLater();
   }
-}
-
-bool Engine::MayWrite(const std::vector<KernelStep>& steps) {
-  const std::string topic = "keep the kernel's state";
-  const absl::Time now = MonotonicNow();
-  const bool may = steps.empty() || writes_.Take(now);
-  if (!may) {
-    retry_ = std::min(retry_, writes_.Next());
-  }
-  if (!writes_.IsQuarrel(now)) {
-    ClearProblem(topic);
-  } else if (!steps.empty()) {
-    Problem(topic, absl::ResourceExhaustedError(
-                       "addresses, routes, rules or MAC filters change faster than they are put "
-                       "right, which is 20 times a second: somebody undoes what the agent writes, "
-                       "or adds addresses one by one; `ip monitor` shows it"));
-  }
-  return may;
 }
 
 void Engine::NoteStates() {

@@ -117,7 +117,7 @@ TEST_F(BeyondTheSegment, TheKernelIsLeftInPeaceAfterMoves) {
   };
   EXPECT_OK(Await(
       absl::Seconds(20),
-      [&] {  // for some tenths of a second: an agent that quarrels is slowed down to 50 ms
+      [&] {  // for some tenths of a second
         const size_t before = news();
         for (int i = 0; i < 40; ++i) {
           if (news() != before) {

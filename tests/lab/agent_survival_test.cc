@@ -115,36 +115,6 @@ TEST_F(Survival, AdoptFollowsAddressesThatOthersAddAndRemove) {
   ASSERT_OK(agent().AwaitWire("198.51.100.7", ""));
 }
 
-// Else the two would keep each other, and the machine, busy for ever.
-TEST_F(Survival, WhoUndoesEachRuleAtOnceIsToldOfAndNotFoughtAtFullSpeed) {
-  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));
-  const auto has_problem = [&] {
-    const auto status = agent().Status();
-    return status.ok() &&
-           status->at("problems").dump().find("undoes what the agent writes") != std::string::npos;
-  };
-  {
-    auto quarreller = Process::Start(
-        lab().server(), {.argv = {"sh", "-c",
-                                  "ip monitor rule | while read -r line; do\n"
-                                  "case $line in 5301:*) ip rule del priority 5301;; esac\n"
-                                  "done"}});
-    ASSERT_OK(quarreller);
-    EXPECT_OK(Await(
-        absl::Seconds(20),
-        [&] {  // begins it, once he listens
-          return lab().server().IpBatch("rule del priority 5301\n").ok() && has_problem();
-        },
-        "the problem"))
-        << agent().Log();
-  }
-  EXPECT_OK(Await(
-      absl::Seconds(30), [&] { return agent().Status().ok() && !has_problem(); }, "the end of it"));
-  const auto rules = lab().server().Check({"ip", "rule"});
-  ASSERT_OK(rules);
-  EXPECT_THAT(*rules, ::testing::HasSubstr("5301:\tfrom 198.51.100.1 lookup"));
-}
-
 class Detach : public AgentLab, public ::testing::WithParamInterface<const char*> {
  protected:
   // Everything that the agent may have touched, as the tools show it.
