@@ -10,6 +10,7 @@
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
 #include "agent/base/ids.h"
+#include "agent/decide/main_routes.h"
 #include "agent/netlink/canonical.h"
 
 namespace stronghost {
@@ -193,6 +194,13 @@ class Differ {
     return keep;
   }
 
+  bool IsReturned(const RouteFact& route) const {
+    return std::any_of(desired_.returned_routes.begin(), desired_.returned_routes.end(),
+                       [&route](const RouteFact& returned) {
+                         return returned.link == route.link && SameWay(returned, route);
+                       });
+  }
+
   void DiffRoutes() {
     absl::btree_set<RouteFact> present;
     absl::btree_set<RouteFact> wanted;
@@ -211,7 +219,8 @@ class Differ {
     }
     // Of a NIC whose addresses move away: it loses its routes with them.
     const auto goes = [this](const RouteFact& route) {
-      return route.table == RT_TABLE_MAIN && left_links_.contains(route.link);
+      return route.table == RT_TABLE_MAIN &&
+             (left_links_.contains(route.link) || IsReturned(route));
     };
     for (const RouteFact& route : actual_.routes) {
       if (goes(route)) {
@@ -243,8 +252,8 @@ class Differ {
       add(route, route.protocol);
     }
     for (const RouteFact& route : actual_.routes) {
-      if (route.protocol == kRouteProtocol && !wanted.contains(Effect(route)) &&
-          !replaced.contains(KeyOf(CanonicalRoute(route)))) {
+      const bool unwanted = route.protocol == kRouteProtocol && !wanted.contains(Effect(route));
+      if ((unwanted || IsReturned(route)) && !replaced.contains(KeyOf(CanonicalRoute(route)))) {
         Delete(DeleteRoute{route});
       }
     }

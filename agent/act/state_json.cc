@@ -53,6 +53,22 @@ RouteFact DecodeRoute(const Json& json, IfIndex link) {
   return route;
 }
 
+Json EncodeRoutes(const std::vector<RouteFact>& routes) {
+  Json json = Json::array();
+  for (const RouteFact& route : routes) {
+    json.push_back(EncodeRoute(route));
+  }
+  return json;
+}
+
+std::vector<RouteFact> DecodeRoutes(const Json& json, IfIndex link) {
+  std::vector<RouteFact> routes;
+  for (const Json& route : json) {
+    routes.push_back(DecodeRoute(route, link));
+  }
+  return routes;
+}
+
 // CLOCK_MONOTONIC in seconds; the file does not outlive the boot.
 void EncodeTime(Json& json, const char* key, absl::Time time) {
   if (time != absl::InfiniteFuture()) {
@@ -124,14 +140,12 @@ Json EncodeInventory(const Inventory& inventory) {
     json["addresses"].push_back(std::move(entry));
   }
   for (const auto& [name, nic] : inventory.nics) {
-    Json routes = Json::array();
-    for (const RouteFact& route : nic.routes) {
-      routes.push_back(EncodeRoute(route));
-    }
     json["nics"][name] = {{"link", ToInt(nic.link)},
                           {"mac", nic.mac.ToString()},
-                          {"routes", std::move(routes)},
-                          {"routes_lost", nic.routes_lost}};
+                          {"routes", EncodeRoutes(nic.routes)},
+                          {"routes_lost", nic.routes_lost},
+                          {"lent", EncodeRoutes(nic.lent)},
+                          {"returned", EncodeRoutes(nic.returned)}};
   }
   return json;
 }
@@ -151,9 +165,10 @@ Inventory DecodeInventory(const Json& json) {
     nic.link = IfIndex{DecodeNumber(entry.at("link"))};
     nic.mac = Decoded(MacAddress::Parse(entry.at("mac").get<std::string>()));
     nic.routes_lost = entry.at("routes_lost").get<bool>();
-    for (const Json& route : entry.at("routes")) {
-      nic.routes.push_back(DecodeRoute(route, nic.link));
-    }
+    nic.routes = DecodeRoutes(entry.at("routes"), nic.link);
+    // The file of an older version has none of these.
+    nic.lent = DecodeRoutes(entry.value("lent", Json::array()), nic.link);
+    nic.returned = DecodeRoutes(entry.value("returned", Json::array()), nic.link);
   }
   return inventory;
 }

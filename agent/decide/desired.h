@@ -96,6 +96,9 @@ struct KernelState {
   std::vector<LeftAddress> left;
   // Routes of table main that went with a NIC which is back; not the agent's either.
   std::vector<RouteFact> restored_routes;
+  // Routes of table main that went back to the NIC that they came from; whosever they are, they are
+  // deleted where they led meanwhile.
+  std::vector<RouteFact> returned_routes;
   std::vector<RouteFact> routes;  // the agent's per-home tables
   std::vector<RuleFact> rules;
   std::vector<FilterEntry> filters;

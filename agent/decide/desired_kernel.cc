@@ -166,6 +166,8 @@ class KernelBuilder {
       const Member* self = Named(nic);
       const bool up = self != nullptr && self->link->admin_up;
       const bool keeps_v4 = up && KeepsIpv4(input_.facts, *self->link, nic, inventory_);
+      state_.returned_routes.insert(state_.returned_routes.end(), known.returned.begin(),
+                                    known.returned.end());
       for (RouteFact route : known.routes) {
         const bool kept = up && (route.destination.address.IsV6() || keeps_v4) && IsThere(route);
         if (host != nullptr && !kept) {

@@ -42,6 +42,11 @@ struct KnownNic {
   // Of table main through it, those that the kernel doesn't make by itself.
   std::vector<RouteFact> routes;
   bool routes_lost = false;  // the kernel dropped them: they are put back when the NIC is
+  // IPv4 ones that went with its last IPv4 address, which an operator moved: they come back when he
+  // moves one here.
+  std::vector<RouteFact> lent;
+  // Those of another NIC that it had meanwhile and that went back: to be deleted here.
+  std::vector<RouteFact> returned;
 
   bool operator==(const KnownNic&) const = default;
 };

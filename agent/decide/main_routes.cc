@@ -20,6 +20,11 @@ void SortByPreference(std::vector<RouteFact>& routes) {
 
 }  // namespace
 
+bool SameWay(const RouteFact& a, const RouteFact& b) {
+  return a.table == b.table && a.destination == b.destination && a.gateway == b.gateway &&
+         a.metric == b.metric;
+}
+
 MainRoutes::MainRoutes(absl::Span<const RouteFact> there, absl::Span<const RouteFact> coming) {
   for (const RouteFact& route : there) {
     if (route.protocol != kRouteProtocol) {

@@ -11,6 +11,10 @@
 
 namespace stronghost {
 
+// Whether both lead to the same place by the same gateway with the same preference, whichever their
+// NICs are.
+[[nodiscard]] bool SameWay(const RouteFact& a, const RouteFact& b);
+
 class MainRoutes {
  public:
   MainRoutes() = default;

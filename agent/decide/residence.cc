@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/decide/main_routes.h"
 
 namespace stronghost {
 namespace {
@@ -42,6 +43,7 @@ class Relocator {
     }
     for (const Relocation& relocation : result_.relocations) {
       if (relocation.cause == "moved") {
+        GiveBackRoutes(relocation);
         HandOverRoutes(relocation);
       }
     }
@@ -74,16 +76,52 @@ class Relocator {
         KeepsIpv4(facts_, *from->link, from->name, result_.inventory)) {
       return;
     }
-    std::vector<RouteFact>& old = result_.inventory.nics[relocation.from].routes;
+    KnownNic& old = result_.inventory.nics[relocation.from];
     KnownNic& heir = result_.inventory.nics[relocation.to];
-    for (RouteFact route : old) {
-      if (route.destination.address.IsV4()) {
-        route.link = to->link->index;
-        heir.routes.push_back(route);
-        heir.routes_lost = true;
+    for (const RouteFact& route : old.routes) {
+      if (!route.destination.address.IsV4() || Find(heir.routes, route) != heir.routes.end()) {
+        continue;
       }
+      old.lent.push_back(route);
+      heir.routes.push_back(route);
+      heir.routes.back().link = to->link->index;
+      heir.routes_lost = true;
     }
-    std::erase_if(old, [](const RouteFact& route) { return route.destination.address.IsV4(); });
+    std::erase_if(old.routes,
+                  [](const RouteFact& route) { return route.destination.address.IsV4(); });
+  }
+
+  // What went with the last IPv4 address of a NIC comes back with one, as far as it is still there.
+  void GiveBackRoutes(const Relocation& relocation) {
+    KnownNic& owner = result_.inventory.nics[relocation.to];
+    if (owner.lent.empty() || std::none_of(relocation.addresses.begin(), relocation.addresses.end(),
+                                           [](const IpAddress& ip) { return ip.IsV4(); })) {
+      return;
+    }
+    for (auto& [name, holder] : result_.inventory.nics) {
+      if (name == relocation.to) {
+        continue;
+      }
+      std::erase_if(owner.lent, [&owner, &holder = holder](RouteFact& lent) {
+        const auto held = Find(holder.routes, lent);
+        if (held == holder.routes.end()) {
+          return false;
+        }
+        holder.returned.push_back(*held);
+        holder.routes.erase(held);
+        lent.link = owner.link;
+        owner.routes.push_back(lent);
+        owner.routes_lost = true;
+        return true;
+      });
+    }
+    owner.lent.clear();
+  }
+
+  static std::vector<RouteFact>::iterator Find(std::vector<RouteFact>& routes,
+                                               const RouteFact& wanted) {
+    return std::find_if(routes.begin(), routes.end(),
+                        [&wanted](const RouteFact& route) { return SameWay(route, wanted); });
   }
 
   Relocation& OfWay(const std::string& from, const Choice& choice) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agent/base/ids.h"
+#include "agent/decide/main_routes.h"
 #include "agent/decide/residence.h"
 
 namespace stronghost {
@@ -196,16 +197,22 @@ class StockTaker {
     });
   }
 
-  std::vector<RouteFact> RoutesOf(IfIndex link) const {
+  std::vector<RouteFact> RoutesOf(const KnownNic& nic) const {
     std::vector<RouteFact> routes;
     for (const RouteFact& route : facts_.routes) {
-      if (route.link == link && route.table == RT_TABLE_MAIN && !route.multipath &&
+      if (route.link == nic.link && route.table == RT_TABLE_MAIN && !route.multipath &&
           route.protocol != RTPROT_KERNEL && route.protocol != RTPROT_RA &&
-          route.protocol != kRouteProtocol) {
+          route.protocol != kRouteProtocol && !IsAmong(nic.returned, route)) {
         routes.push_back(route);
       }
     }
     return routes;
+  }
+
+  static bool IsAmong(const std::vector<RouteFact>& routes, const RouteFact& wanted) {
+    return std::any_of(routes.begin(), routes.end(), [&wanted](const RouteFact& route) {
+      return route.link == wanted.link && SameWay(route, wanted);
+    });
   }
 
   void TakeNics() {
@@ -219,6 +226,8 @@ class StockTaker {
     for (const Member& member : members_) {
       KnownNic& known = next_.nics[member.name];
       const bool away = HasAddressesAway(member.name);
+      std::erase_if(known.returned,
+                    [this](const RouteFact& route) { return !IsAmong(facts_.routes, route); });
       known.routes_lost |= (away || !IsUp(&member) || HasBounced(member)) && !known.routes.empty();
       if (!IsUp(&member)) {
         continue;
@@ -230,7 +239,7 @@ class StockTaker {
       }
       if (!away && (!known.routes_lost || AreThere(known.routes))) {
         known.routes_lost = false;
-        known.routes = RoutesOf(known.link);
+        known.routes = RoutesOf(known);
       }
     }
   }

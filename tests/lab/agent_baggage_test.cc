@@ -1,9 +1,12 @@
 // What goes with an address that gets another home, and what cannot.
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "tests/lab/relocation_fixture.h"
 #include "tests/lib/await.h"
 
@@ -44,6 +47,14 @@ class Baggage : public RelocationLab {
     EXPECT_OK(output);
     return output.value_or("");
   }
+  // The IPv4 routes of table main, in the order of their text.
+  std::vector<std::string> Routes() {
+    const auto output = lab().server().Check({"ip", "-4", "route", "show"});
+    EXPECT_OK(output);
+    std::vector<std::string> routes = absl::StrSplit(output.value_or(""), '\n', absl::SkipEmpty());
+    std::sort(routes.begin(), routes.end());
+    return routes;
+  }
   std::unique_ptr<TcpSession> StartMasqueraded() {
     auto container = lab().AddContainer();
     EXPECT_OK(container);
@@ -71,6 +82,32 @@ TEST_F(Baggage, NeighboursOutliveANicThatIsSetDown) {
   ExpectNeighboursToGoAlong([this] {
     return lab().server().Check({"ip", "link", "set", "eth0", "down"}).status();
   });
+}
+
+TEST_F(Baggage, RoutesGoWithTheLastAddressOfANicAndComeBackWithIt) {
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));
+  ASSERT_OK(lab().server().IpBatch(absl::StrCat("route add 192.0.2.0/24 via ",
+                                                LabPlan::GatewayAddress(0, AF_INET).ToString(),
+                                                " dev eth0 metric 7\n")));
+  const std::vector<std::string> before = Routes();
+  const std::string ip = Address(0, AF_INET).ToString();
+  for (int round = 0; round < 3; ++round) {
+    Order({"move", ip, "eth1"});
+    EXPECT_OK(Await(
+        absl::Seconds(10),
+        [&] {
+          const std::string routes = absl::StrJoin(Routes(), "\n");
+          return absl::StrContains(routes, " dev eth1 metric 7") &&
+                 !absl::StrContains(routes, " dev eth0");
+        },
+        "the routes to lead through eth1"))
+        << absl::StrJoin(Routes(), "\n");
+    Order({"move", ip, "eth0"});
+    EXPECT_OK(Await(
+        absl::Seconds(10), [&] { return Routes() == before; }, "the routes to be as before"))
+        << absl::StrJoin(Routes(), "\n") << "\nbefore:\n"
+        << absl::StrJoin(before, "\n");
+  }
 }
 
 TEST_F(Baggage, AMoveNamesTheMasqueradedSessionsThatItEnds) {

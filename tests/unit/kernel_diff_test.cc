@@ -178,6 +178,25 @@ TEST(DiffKernel, AnotherGatewayReplacesInOneStep) {
   }
 }
 
+TEST(DiffKernel, ARouteThatWentBackIsDeletedWhereItLedMeanwhile) {
+  RouteFact lent = CanonicalRoute(Route("0.0.0.0/0", "198.51.100.254", kStatic));
+  lent.table = RT_TABLE_MAIN;
+  lent.link = kEth1;
+  RouteFact own = lent;
+  own.metric = lent.metric + 100;
+  RouteFact back = lent;
+  back.link = kEth0;
+  Facts facts = World();
+  facts.routes = {lent, own};
+  KernelState desired;
+  desired.returned_routes = {lent};
+  EXPECT_THAT(DiffKernel(desired, facts, {}, {}), ElementsAre(KernelStep(DeleteRoute{lent})));
+  // The kernel has one of each destination and metric: this is one step, not a gap.
+  desired.restored_routes = {back};
+  EXPECT_THAT(DiffKernel(desired, facts, {}, {}),
+              ElementsAre(KernelStep(AddRoute{back, /*replace=*/true})));
+}
+
 TEST(DiffKernel, OfEqualRulesOneStays) {
   KernelState desired;
   desired.rules = {Rule("198.51.100.1")};

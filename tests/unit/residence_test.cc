@@ -198,6 +198,49 @@ TEST_F(Residences, RoutesOfANicThatKeepsAnAddressAreLeftAlone) {
   EXPECT_THAT(world.decision.kernel.restored_routes, ElementsAre(moved));
 }
 
+TEST_F(Residences, RoutesThatWentWithTheLastAddressComeBackWithIt) {
+  const RouteFact route = DefaultRoute();
+  RouteFact own = route;  // its heir has a way out itself
+  own.link = DecideWorld::Link(1);
+  own.metric = 200;
+  RouteFact lent = route;
+  lent.link = DecideWorld::Link(1);
+  world.facts.routes = {route, own};
+  Step();
+  world.Order(kV4, "n1");
+  Step();
+  EXPECT_THAT(world.decision.kernel.returned_routes, IsEmpty());
+  world.facts.routes = {lent, own};
+  Step();
+  world.Order(kV4, "n0");
+  Step();
+  EXPECT_THAT(world.decision.kernel.restored_routes, ElementsAre(route));
+  EXPECT_THAT(world.decision.kernel.returned_routes, ElementsAre(lent));
+  world.facts.routes = {route, own};
+  Step();
+  EXPECT_THAT(world.decision.kernel.restored_routes, IsEmpty());
+  EXPECT_THAT(world.decision.kernel.returned_routes, IsEmpty());
+  EXPECT_THAT(world.inventory.nics.at("n0").routes, ElementsAre(route));
+  EXPECT_THAT(world.inventory.nics.at("n1").routes, ElementsAre(own));
+}
+
+TEST_F(Residences, ARouteThatSomebodyDeletedMeanwhileDoesNotComeBack) {
+  world.facts.routes = {DefaultRoute()};
+  Step();
+  world.Order(kV4, "n1");
+  Step();
+  RouteFact lent = DefaultRoute();
+  lent.link = DecideWorld::Link(1);
+  world.facts.routes = {lent};
+  Step();
+  world.facts.routes.clear();
+  Step();
+  world.Order(kV4, "n0");
+  Step();
+  EXPECT_THAT(world.decision.kernel.restored_routes, IsEmpty());
+  EXPECT_THAT(world.decision.kernel.returned_routes, IsEmpty());
+}
+
 TEST_F(Residences, AnAddressThatReturnsOnItsDeadNicIsRemovedThere) {
   world.SetAdmin(0, false);
   Step();

@@ -140,6 +140,8 @@ Inventory SomeInventory() {
                  .protocol = 3,
                  .scope = 253,
                  .flags = 4}};
+  nic.lent = {nic.routes[0]};
+  nic.returned = {nic.routes[1]};
   inventory.nics["eth0"] = nic;
   return inventory;
 }
