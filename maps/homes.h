@@ -16,7 +16,8 @@
 struct sh_path {
 	__u32 wire;   /* ifindex of the NIC that carries the home's frames; 0: the slot is unused */
 	__u32 backup; /* ifindex that BPF may flip to when the wire has no carrier; 0: none.
-		       * A flip makes (wire, backup) into (backup, 0); the agent names a new one. */
+		       * A flip makes (wire, backup) into (backup, 0). The agent names a new
+		       * one, and before it the program at netif_carrier_off(). */
 } __attribute__((aligned(8)));
 SH_ASSERT_SIZE(struct sh_path, 8);
 

@@ -54,7 +54,8 @@ class DatapathCarrierTest : public DatapathTest {
     state_.homes[HomeIndex{1}].path = {link(), kStandIn};
     state_.homes[HomeIndex{2}].path = {link(), IfIndex::kNone};
     HomeState third = state_.homes[HomeIndex{2}];
-    third.index = HomeIndex{3};
+    third.index = third.next = HomeIndex{3};
+    third.group = 2;
     third.path = {peer_, kStandIn};
     state_.homes[HomeIndex{3}] = third;
     datapath_ = OpenOrDie();
@@ -119,6 +120,35 @@ TEST_F(DatapathCarrierTest, LossFlipsEveryHomeOnThatWireThatHasABackup) {
   EXPECT_EQ(events[0].home, 3U);
   EXPECT_EQ(events[2].home, 1U);
   EXPECT_EQ(events[2].to, ToInt(kStandIn));
+}
+
+// NICs 4711 and 4712 carry themselves, 4713 was lost before.
+TEST_F(DatapathCarrierTest, WhoseBackupIsGoneGetsTheNextMemberThatCarriesItself) {
+  constexpr IfIndex kThird{4712};
+  constexpr IfIndex kLostBefore{4713};
+  const DatapathState before = state_;
+  const HomeState any = state_.homes[HomeIndex{1}];
+  state_.homes.clear();
+  const auto add = [&](uint32_t index, uint32_t next, IfIndex link, Path path) {
+    HomeState home = any;
+    home.index = HomeIndex{index};
+    home.next = HomeIndex{next};
+    home.link = link;
+    home.path = path;
+    state_.homes[home.index] = home;
+  };
+  add(1, 4, link(), {link(), kStandIn});
+  add(4, 6, kStandIn, {kStandIn, link()});
+  add(6, 5, kLostBefore, {kStandIn, link()});
+  add(5, 1, kThird, {kThird, kLostBefore});
+  state_.addresses.clear();
+  state_.prefixes.clear();
+  ASSERT_TRUE(datapath_->ApplyState(state_, before).ok());
+  Run({"ip", "link", "set", "h1", "down"});
+  EXPECT_EQ(datapath_->ReadPath(HomeIndex{1}), (Path{kStandIn, kThird}));
+  EXPECT_EQ(datapath_->ReadPath(HomeIndex{4}), (Path{kStandIn, kThird}));
+  EXPECT_EQ(datapath_->ReadPath(HomeIndex{6}), (Path{kStandIn, kThird}));
+  EXPECT_EQ(datapath_->ReadPath(HomeIndex{5}), (Path{kThird, kLostBefore}));
 }
 
 // Drivers call netif_carrier_off() as often as they like.
