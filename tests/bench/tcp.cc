@@ -26,11 +26,15 @@ constexpr double kRateGoal = 0.98;
 constexpr size_t kPlain = 0;
 constexpr size_t kEmptyTc = 3;
 constexpr size_t kEmptyTcAndXdp = 4;
+constexpr size_t kRules = 5;
 
 constexpr char kHow[] =
     "A client's namespace, a Linux bridge, and a server with two NICs (veth), all on this machine. "
     "One lab is plain Linux, one has Stronghost with `xdp = \"off\"`, one with `xdp = \"native\"`; "
-    "two controls are plain Linux with programs on the same hooks that do nothing at all. In each "
+    "two controls are plain Linux with programs on the same hooks that do nothing at all, a third "
+    "one "
+    "is what is done by hand without Stronghost: a rule for each address, and a table for each "
+    "NIC. In each "
     "round each lab has its turn, in an order drawn by lot, while the other agents are stopped. "
     "A turn takes 40 ms: the shorter the turns, the less does the machine change within a round. "
     "Figures are medians of the rounds with quartiles, the ratio is the median of the ratios "
@@ -114,6 +118,28 @@ absl::Status Measure(const LoadKind& kind, int family, int rounds, absl::Duratio
   return absl::OkStatus();
 }
 
+// Source routing by hand: `ip rule add from ADDRESS lookup TABLE`.
+absl::Status AddRulesByHand(lab::Lab& lab) {
+  for (const int nic : {0, 1}) {
+    const std::string table = absl::StrCat(101 + nic);
+    const std::string name = lab::LabPlan::Nic(nic);
+    for (const int family : {AF_INET, AF_INET6}) {
+      const std::string address = lab.plan().NicAddress(nic, family).ToString();
+      const std::string subnet = family == AF_INET ? "198.51.100.0/24" : "2001:db8::/64";
+      const std::string gateway = lab::LabPlan::GatewayAddress(0, family).ToString();
+      for (const std::vector<std::string>& words :
+           {std::vector<std::string>{"rule", "add", "from", address, "lookup", table},
+            {"route", "add", subnet, "dev", name, "table", table},
+            {"route", "add", "default", "via", gateway, "dev", name, "table", table}}) {
+        std::vector<std::string> command = {"ip", family == AF_INET ? "-4" : "-6"};
+        command.insert(command.end(), words.begin(), words.end());
+        RETURN_IF_ERROR(lab.server().Check(command).status());
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Run(const BenchOptions& options, Report& report) {
   report.title = "TCP through Stronghost";
   report.how = kHow;
@@ -124,7 +150,9 @@ absl::Status Run(const BenchOptions& options, Report& report) {
                                    {"xdp = off", GroupKeys("follow", "off"), {}},
                                    {"xdp = native", GroupKeys("follow", "native"), {}},
                                    {"control: empty tc programs", std::nullopt, {}},
-                                   {"control: empty tc and XDP programs", std::nullopt, {}}}));
+                                   {"control: empty tc and XDP programs", std::nullopt, {}},
+                                   {"control: rules by hand", std::nullopt, {}}}));
+  RETURN_IF_ERROR(AddRulesByHand(contenders[kRules].lab()));
   ASSIGN_OR_RETURN(ControlPrograms controls, ControlPrograms::Load());
   for (const size_t i : {kEmptyTc, kEmptyTcAndXdp}) {
     const lab::NetNs& server = contenders[i].lab().server();
