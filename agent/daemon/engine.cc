@@ -2,8 +2,6 @@
 // (quick) and engine_reconcile.cc (everything).
 #include "agent/daemon/engine.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
@@ -353,7 +351,6 @@ absl::Status Engine::Reload(const LoadedConfig& loaded) {
 void Engine::WatchCarrier() {
   if (absl::IsUnknown(carrier_watch_)) {
     carrier_watch_ = datapath_->WatchCarrier();
-    malloc_trim(0);  // libbpf read the kernel's types to load the programs: 11 MiB of heap
   }
 }
 

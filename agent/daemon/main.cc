@@ -1,4 +1,6 @@
 // stronghostd: runs in the foreground and serves the network namespace that it is started in.
+#include <malloc.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
@@ -57,6 +59,10 @@ int main(int argc, char** argv) {
     const int code = app.exit(error);
     return code == 0 ? 0 : 2;
   }
+  // What libbpf and large dumps take for a moment goes back to the kernel: glibc would keep as much
+  // as it once gave back.
+  mallopt(M_MMAP_THRESHOLD, 64 * 1024);
+  mallopt(M_TRIM_THRESHOLD, 64 * 1024);
   stronghost::SetLogLevel(log_level);
   return stronghost::RunDaemon(config, check);
 }
