@@ -2,6 +2,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <string_view>
+
+#include "agent/datapath/tcx.h"
 #include "tests/lab/agent_fixture.h"
 #include "tests/lib/await.h"
 
@@ -117,6 +120,11 @@ TEST_F(Survival, AdoptFollowsAddressesThatOthersAddAndRemove) {
 
 class Detach : public AgentLab, public ::testing::WithParamInterface<const char*> {
  protected:
+  void SetUp() override {
+    if (std::string_view(GetParam()) == "tcx" && !TcxSupported()) {
+      GTEST_SKIP() << "this kernel has no tcx (Linux 6.6)";
+    }
+  }
   // Everything that the agent may have touched, as the tools show it.
   std::string Snapshot() {
     std::string all;
