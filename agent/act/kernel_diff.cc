@@ -217,7 +217,8 @@ class Differ {
         replaceable.insert(KeyOf(CanonicalRoute(route)));
       }
     }
-    // Of a NIC whose addresses move away: it loses its routes with them.
+    // Of a NIC whose addresses move away: it loses its routes with them. Or it went back to
+    // another.
     const auto goes = [this](const RouteFact& route) {
       return route.table == RT_TABLE_MAIN &&
              (left_links_.contains(route.link) || IsReturned(route));
@@ -252,8 +253,9 @@ class Differ {
       add(route, route.protocol);
     }
     for (const RouteFact& route : actual_.routes) {
-      const bool unwanted = route.protocol == kRouteProtocol && !wanted.contains(Effect(route));
-      if ((unwanted || IsReturned(route)) && !replaced.contains(KeyOf(CanonicalRoute(route)))) {
+      const bool may_go = route.protocol == kRouteProtocol || IsReturned(route);
+      if (may_go && !wanted.contains(Effect(route)) &&
+          !replaced.contains(KeyOf(CanonicalRoute(route)))) {
         Delete(DeleteRoute{route});
       }
     }

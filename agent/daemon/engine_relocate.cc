@@ -297,9 +297,7 @@ absl::StatusOr<MoveReport> Engine::Move(const IpAddress& address, const std::str
     }
   }
   Inventory ordered = before;
-  Residence& next = ordered.addresses[address];
-  next.origin = nic;
-  next.ordered = true;
+  OrderMove(ordered, facts_, address, nic);
   state_file_->SetInventory(ordered);
   if (const absl::Status status = state_file_->Save(); !status.ok()) {
     state_file_->SetInventory(before);

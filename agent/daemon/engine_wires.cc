@@ -74,7 +74,7 @@ bool Engine::SwapPaths(const Memory& desired) {
 }
 
 void Engine::PlaceWires() {
-  // Each round takes up what BPF did meanwhile; it can flip a home once for each backup.
+  // Each round takes up what BPF did meanwhile; it can flip a home for each NIC that is lost.
   for (int round = 0; round < 4; ++round) {
     SyncPaths();
     const std::vector<Member> members =

@@ -1,6 +1,7 @@
 #include "agent/decide/residence.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <utility>
 
@@ -9,6 +10,37 @@
 
 namespace stronghost {
 namespace {
+
+// The same route, whichever NIC it is on.
+bool Same(const RouteFact& a, const RouteFact& b) {
+  return SameWay(a, b) && a.source == b.source && a.protocol == b.protocol;
+}
+
+std::vector<RouteFact>::iterator Find(std::vector<RouteFact>& routes, const RouteFact& wanted) {
+  return std::find_if(routes.begin(), routes.end(),
+                      [&wanted](const RouteFact& route) { return Same(route, wanted); });
+}
+
+// Routes of `from` that are `to`'s from now on.
+void Lend(Inventory& inventory, const std::string& from, const std::string& to,
+          const std::function<bool(const RouteFact&)>& which) {
+  KnownNic& old = inventory.nics[from];
+  KnownNic& heir = inventory.nics[to];
+  for (const RouteFact& route : old.routes) {
+    const bool has_it = std::any_of(heir.routes.begin(), heir.routes.end(),
+                                    [&route](const RouteFact& own) { return SameWay(own, route); });
+    if (!which(route) || has_it) {
+      continue;
+    }
+    std::erase_if(heir.returned,
+                  [&route](const RouteFact& other) { return SameWay(other, route); });
+    old.lent.push_back(route);
+    heir.routes.push_back(route);
+    heir.routes.back().link = heir.link;
+    heir.routes_lost = true;
+  }
+  std::erase_if(old.routes, which);
+}
 
 class Relocator {
  public:
@@ -30,6 +62,9 @@ class Relocator {
     for (auto& [ip, residence] : result_.inventory.addresses) {
       const Member* origin = FindMember(members_, residence.origin);
       if (residence.ordered && origin != nullptr && origin->usable()) {
+        if (residence.home == residence.origin) {  // it stood in, and belongs there now
+          GiveBackRoutes({.to = residence.origin, .addresses = {ip}});
+        }
         Move(ip, residence, {residence.origin, "moved"});
         residence.ordered = false;
         continue;
@@ -76,52 +111,34 @@ class Relocator {
         KeepsIpv4(facts_, *from->link, from->name, result_.inventory)) {
       return;
     }
-    KnownNic& old = result_.inventory.nics[relocation.from];
-    KnownNic& heir = result_.inventory.nics[relocation.to];
-    for (const RouteFact& route : old.routes) {
-      if (!route.destination.address.IsV4() || Find(heir.routes, route) != heir.routes.end()) {
-        continue;
-      }
-      old.lent.push_back(route);
-      heir.routes.push_back(route);
-      heir.routes.back().link = to->link->index;
-      heir.routes_lost = true;
-    }
-    std::erase_if(old.routes,
-                  [](const RouteFact& route) { return route.destination.address.IsV4(); });
+    Lend(result_.inventory, relocation.from, relocation.to,
+         [](const RouteFact& route) { return route.destination.address.IsV4(); });
   }
 
   // What went with the last IPv4 address of a NIC comes back with one, as far as it is still there.
   void GiveBackRoutes(const Relocation& relocation) {
     KnownNic& owner = result_.inventory.nics[relocation.to];
-    if (owner.lent.empty() || std::none_of(relocation.addresses.begin(), relocation.addresses.end(),
-                                           [](const IpAddress& ip) { return ip.IsV4(); })) {
+    if (std::none_of(relocation.addresses.begin(), relocation.addresses.end(),
+                     [](const IpAddress& ip) { return ip.IsV4(); })) {
       return;
     }
-    for (auto& [name, holder] : result_.inventory.nics) {
-      if (name == relocation.to) {
-        continue;
-      }
-      std::erase_if(owner.lent, [&owner, &holder = holder](RouteFact& lent) {
+    for (const RouteFact& lent : std::exchange(owner.lent, {})) {
+      for (auto& [name, holder] : result_.inventory.nics) {
         const auto held = Find(holder.routes, lent);
-        if (held == holder.routes.end()) {
-          return false;
+        if (name == relocation.to || held == holder.routes.end()) {
+          continue;
         }
         holder.returned.push_back(*held);
         holder.routes.erase(held);
-        lent.link = owner.link;
         owner.routes.push_back(lent);
+        owner.routes.back().link = owner.link;
         owner.routes_lost = true;
-        return true;
-      });
+        for (auto& [other, nic] : result_.inventory.nics) {  // who had it in between
+          std::erase_if(nic.lent, [&lent](const RouteFact& route) { return Same(route, lent); });
+        }
+        break;
+      }
     }
-    owner.lent.clear();
-  }
-
-  static std::vector<RouteFact>::iterator Find(std::vector<RouteFact>& routes,
-                                               const RouteFact& wanted) {
-    return std::find_if(routes.begin(), routes.end(),
-                        [&wanted](const RouteFact& route) { return SameWay(route, wanted); });
   }
 
   Relocation& OfWay(const std::string& from, const Choice& choice) {
@@ -307,6 +324,23 @@ std::vector<HomeState> HomesLeftBehind(const Facts& facts, const Inventory& inve
     homes.push_back(std::move(home));
   }
   return homes;
+}
+
+void OrderMove(Inventory& inventory, const Facts& facts, const IpAddress& address,
+               const std::string& nic) {
+  Residence& residence = inventory.addresses.at(address);
+  const std::string before = std::exchange(residence.origin, nic);
+  residence.ordered = true;
+  const bool others =
+      std::any_of(inventory.addresses.begin(), inventory.addresses.end(),
+                  [&before](const auto& entry) { return entry.second.origin == before; });
+  if (residence.home != nic || others) {
+    return;
+  }
+  const LinkFact* link = facts.FindLink(before);
+  const bool up = link != nullptr && link->admin_up;
+  Lend(inventory, before, nic,
+       [up](const RouteFact& route) { return !up || route.destination.address.IsV4(); });
 }
 
 bool IsManageable(const IpAddress& ip) {

@@ -67,6 +67,12 @@ Residences Relocate(Inventory inventory, const Facts& facts, const std::vector<M
                     const Memory& memory, const DatapathState& previous, const Reach& reach,
                     absl::Time now);
 
+// An operator wants `address`, which is in the inventory, on `nic`, which is another member: the
+// next Relocate() takes it there. Where it stands in already nothing is left to take along, so the
+// routes of the NIC that it belonged to are `nic`'s at once, unless it has other addresses.
+void OrderMove(Inventory& inventory, const Facts& facts, const IpAddress& address,
+               const std::string& nic);
+
 // Whether `nic` has an IPv4 address that it keeps. Without one the kernel drops its IPv4 routes.
 bool KeepsIpv4(const Facts& facts, const LinkFact& link, const std::string& nic,
                const Inventory& inventory);

@@ -286,7 +286,8 @@ Inventory FollowOwners(Inventory inventory, const Facts& facts, const DatapathSt
     }
     const auto home = left.homes.find(owner->second.home);
     Residence& residence = known->second;
-    if (home == left.homes.end() || home->second.link != fact.link ||
+    // An order is carried out again: it takes routes along, too.
+    if (home == left.homes.end() || home->second.link != fact.link || residence.ordered ||
         residence.home == link->second.name) {
       continue;
     }

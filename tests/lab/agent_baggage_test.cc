@@ -1,12 +1,10 @@
 // What goes with an address that gets another home, and what cannot.
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <functional>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "tests/lab/relocation_fixture.h"
 #include "tests/lib/await.h"
 
@@ -46,14 +44,6 @@ class Baggage : public RelocationLab {
     const auto output = lab().server().Check({"ip", "neigh", "show", "dev", nic});
     EXPECT_OK(output);
     return output.value_or("");
-  }
-  // The IPv4 routes of table main, in the order of their text.
-  std::vector<std::string> Routes() {
-    const auto output = lab().server().Check({"ip", "-4", "route", "show"});
-    EXPECT_OK(output);
-    std::vector<std::string> routes = absl::StrSplit(output.value_or(""), '\n', absl::SkipEmpty());
-    std::sort(routes.begin(), routes.end());
-    return routes;
   }
   std::unique_ptr<TcpSession> StartMasqueraded() {
     auto container = lab().AddContainer();
@@ -103,10 +93,7 @@ TEST_F(Baggage, RoutesGoWithTheLastAddressOfANicAndComeBackWithIt) {
         "the routes to lead through eth1"))
         << absl::StrJoin(Routes(), "\n");
     Order({"move", ip, "eth0"});
-    EXPECT_OK(Await(
-        absl::Seconds(10), [&] { return Routes() == before; }, "the routes to be as before"))
-        << absl::StrJoin(Routes(), "\n") << "\nbefore:\n"
-        << absl::StrJoin(before, "\n");
+    AwaitRoutes(before);
   }
 }
 

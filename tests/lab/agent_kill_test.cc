@@ -54,6 +54,7 @@ INSTANTIATE_TEST_SUITE_P(, KilledAtEveryStep,
 
 TEST_P(KilledAtEveryStep, EveryAddressIsThereOnceAndNothingDangles) {
   ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow", "20ms")));
+  const std::vector<std::string> routes = Routes();
   // The second kind has the polls among its calls, which come at any time: more of them are needed.
   for (const auto& [calls, most] :
        {std::pair{std::string("bpf,fsync,/^rename"), 40}, std::pair{std::string("sendmsg"), 30}}) {
@@ -99,6 +100,7 @@ TEST_P(KilledAtEveryStep, EveryAddressIsThereOnceAndNothingDangles) {
           const std::string at = HomeOf(Address(0, AF_INET));
           EXPECT_THAT(NicsWith(Address(0, AF_INET)), ElementsAre(at));
           ASSERT_OK(agent().Command({"move", Address(0, AF_INET).ToString(), "eth0"}));
+          AwaitRoutes(routes);
           break;
         }
       }

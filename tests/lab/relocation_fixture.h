@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "tests/lab/agent_fixture.h"
 #include "tests/lib/await.h"
 
@@ -52,6 +54,20 @@ class RelocationLab : public AgentLab {
       }
     }
     return nics;
+  }
+  // The IPv4 routes of table main, in the order of their text.
+  std::vector<std::string> Routes() {
+    const auto output = lab().server().Check({"ip", "-4", "route", "show"});
+    EXPECT_OK(output);
+    std::vector<std::string> routes = absl::StrSplit(output.value_or(""), '\n', absl::SkipEmpty());
+    std::sort(routes.begin(), routes.end());
+    return routes;
+  }
+  void AwaitRoutes(const std::vector<std::string>& wanted) {
+    EXPECT_OK(Await(
+        absl::Seconds(10), [&] { return Routes() == wanted; }, "the routes of table main"))
+        << absl::StrJoin(Routes(), "\n") << "\nwanted:\n"
+        << absl::StrJoin(wanted, "\n");
   }
   // Runs the command and returns its output, which has to end as told.
   std::string Order(const std::vector<std::string>& command, int exit_status = 0) {

@@ -78,9 +78,7 @@ class DecideWorld {
   }
   // As `stronghost move` writes it down.
   void Order(const std::string& ip, const std::string& nic) {
-    Residence& residence = inventory.addresses.at(*IpAddress::Parse(ip));
-    residence.origin = nic;
-    residence.ordered = true;
+    OrderMove(inventory, facts, *IpAddress::Parse(ip), nic);
   }
   // The NICs that have it, by number.
   std::vector<int> NicsWith(const std::string& ip) const {

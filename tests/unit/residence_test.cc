@@ -4,7 +4,7 @@
 #include <linux/rtnetlink.h>
 
 #include "agent/base/ids.h"
-#include "tests/unit/decide_world.h"
+#include "tests/unit/residence_fixture.h"
 
 namespace stronghost {
 namespace {
@@ -13,50 +13,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr char kV4[] = "198.51.100.1";
-constexpr char kV6[] = "2001:db8::1";
-
-class Residences : public ::testing::Test {
- protected:
-  explicit Residences(int nics = 2) : world(nics) {
-    world.config.groups[0].failback = absl::Seconds(5);
-    world.AddAddress(0, "198.51.100.1/24");
-    world.AddAddress(0, "2001:db8::1/64");
-    world.AddAddress(1, "198.51.100.2/24");
-    Step();
-  }
-  // Decides, makes it true, decides again on what is true then.
-  void Step(absl::Duration later = absl::ZeroDuration()) {
-    world.now += later;
-    world.Decide();
-    relocations = world.decision.relocations;
-    world.Apply();
-    world.Decide();
-  }
-  void ExpectAt(int nic) {
-    for (const char* ip : {kV4, kV6}) {
-      EXPECT_THAT(world.NicsWith(ip), ElementsAre(nic)) << ip;
-      EXPECT_EQ(world.datapath.addresses.at({*IpAddress::Parse(ip)}).home,
-                world.decision.members.at(static_cast<size_t>(nic)).home);
-    }
-  }
-  static RouteFact DefaultRoute() {
-    return {.table = RT_TABLE_MAIN,
-            .destination = *IpPrefix::Parse("0.0.0.0/0"),
-            .gateway = *IpAddress::Parse("198.51.100.254"),
-            .link = DecideWorld::Link(0),
-            .metric = 100,
-            .protocol = RTPROT_STATIC};
-  }
-  const Residence& Of(const char* ip) {
-    return world.inventory.addresses.at(*IpAddress::Parse(ip));
-  }
-
-  DecideWorld world;
-  std::vector<Relocation> relocations;
-};
-
-TEST_F(Residences, ARemovedNicsAddressesLiveOnItsSiblingAtOnce) {
+TEST_F(ResidenceTest, ARemovedNicsAddressesLiveOnItsSiblingAtOnce) {
   world.RemoveNic(0);
   Step();
   ExpectAt(1);
@@ -68,14 +25,14 @@ TEST_F(Residences, ARemovedNicsAddressesLiveOnItsSiblingAtOnce) {
   EXPECT_THAT(world.decision.problems, IsEmpty());
 }
 
-TEST_F(Residences, ThoseOfANicThatIsSetDownToo) {
+TEST_F(ResidenceTest, ThoseOfANicThatIsSetDownToo) {
   world.SetAdmin(0, false);
   Step();
   ExpectAt(1);
   EXPECT_EQ(relocations.at(0).cause, "down");
 }
 
-TEST_F(Residences, TheyReturnWhenTheirNicHasBeenUsableForTheHoldDown) {
+TEST_F(ResidenceTest, TheyReturnWhenTheirNicHasBeenUsableForTheHoldDown) {
   world.RemoveNic(0);
   Step();
   world.InsertNic(0);
@@ -90,7 +47,7 @@ TEST_F(Residences, TheyReturnWhenTheirNicHasBeenUsableForTheHoldDown) {
   EXPECT_FALSE(Of(kV4).relocated());
 }
 
-TEST_F(Residences, WithFailbackNeverTheyStay) {
+TEST_F(ResidenceTest, WithFailbackNeverTheyStay) {
   world.config.groups[0].failback = absl::InfiniteDuration();
   world.RemoveNic(0);
   Step();
@@ -99,7 +56,7 @@ TEST_F(Residences, WithFailbackNeverTheyStay) {
   ExpectAt(1);
 }
 
-TEST_F(Residences, WithoutCarrierTheyStayUntilRelocateAfter) {
+TEST_F(ResidenceTest, WithoutCarrierTheyStayUntilRelocateAfter) {
   world.SetCarrier(0, false);
   Step();
   Step(absl::Hours(1000));
@@ -116,13 +73,13 @@ TEST_F(Residences, WithoutCarrierTheyStayUntilRelocateAfter) {
   EXPECT_EQ(relocations.at(0).cause, "carrier");
 }
 
-TEST_F(Residences, ADrainMovesNone) {
+TEST_F(ResidenceTest, ADrainMovesNone) {
   world.drained.insert("n0");
   Step(absl::Hours(1000));
   ExpectAt(0);
 }
 
-TEST_F(Residences, WithoutASurvivorNothingMovesAndItIsTold) {
+TEST_F(ResidenceTest, WithoutASurvivorNothingMovesAndItIsTold) {
   world.SetCarrier(1, false);
   Step();
   world.SetAdmin(0, false);
@@ -135,7 +92,7 @@ TEST_F(Residences, WithoutASurvivorNothingMovesAndItIsTold) {
   ExpectAt(0);  // also the one that the kernel dropped
 }
 
-TEST_F(Residences, WhatAPersonDeletesIsForgottenAndWhatHeMovesIsFollowed) {
+TEST_F(ResidenceTest, WhatAPersonDeletesIsForgottenAndWhatHeMovesIsFollowed) {
   std::erase_if(world.facts.addresses,
                 [](const AddressFact& fact) { return fact.ip.address.IsV6(); });
   for (AddressFact& fact : world.facts.addresses) {
@@ -153,7 +110,7 @@ TEST_F(Residences, WhatAPersonDeletesIsForgottenAndWhatHeMovesIsFollowed) {
   EXPECT_THAT(world.NicsWith(kV4), ElementsAre(1));
 }
 
-TEST_F(Residences, WhatANicLosesInAMomentOfBeingDownIsPutBack) {
+TEST_F(ResidenceTest, WhatANicLosesInAMomentOfBeingDownIsPutBack) {
   const RouteFact route = DefaultRoute();
   world.facts.routes.push_back(route);
   Step();
@@ -165,7 +122,7 @@ TEST_F(Residences, WhatANicLosesInAMomentOfBeingDownIsPutBack) {
   EXPECT_THAT(world.decision.kernel.restored_routes, ElementsAre(route));
 }
 
-TEST_F(Residences, UntilAnAddressHasArrivedTheOldNicSpeaksForIt) {
+TEST_F(ResidenceTest, UntilAnAddressHasArrivedTheOldNicSpeaksForIt) {
   world.Order(kV4, "n1");
   world.Decide();
   EXPECT_EQ(world.datapath.addresses.at({*IpAddress::Parse(kV4)}).home, world.HomeOf(0));
@@ -174,7 +131,7 @@ TEST_F(Residences, UntilAnAddressHasArrivedTheOldNicSpeaksForIt) {
   EXPECT_EQ(world.datapath.addresses.at({*IpAddress::Parse(kV4)}).home, world.HomeOf(1));
 }
 
-TEST_F(Residences, ANicThatLivesOnUnderAnotherNameKeepsItsMac) {
+TEST_F(ResidenceTest, ANicThatLivesOnUnderAnotherNameKeepsItsMac) {
   LinkFact renamed = world.facts.links.at(DecideWorld::Link(0));
   renamed.name = "other0";
   world.facts.links[renamed.index] = renamed;
@@ -183,65 +140,7 @@ TEST_F(Residences, ANicThatLivesOnUnderAnotherNameKeepsItsMac) {
   EXPECT_EQ(world.datapath.homes.size(), 1U);
 }
 
-TEST_F(Residences, RoutesOfANicThatKeepsAnAddressAreLeftAlone) {
-  const RouteFact route = DefaultRoute();
-  world.facts.routes.push_back(route);
-  world.AddAddress(0, "198.51.100.3/24");
-  Step();
-  world.Order(kV4, "n1");
-  Step();
-  EXPECT_THAT(world.decision.kernel.restored_routes, IsEmpty());
-  world.Order("198.51.100.3", "n1");
-  Step();
-  RouteFact moved = route;
-  moved.link = DecideWorld::Link(1);
-  EXPECT_THAT(world.decision.kernel.restored_routes, ElementsAre(moved));
-}
-
-TEST_F(Residences, RoutesThatWentWithTheLastAddressComeBackWithIt) {
-  const RouteFact route = DefaultRoute();
-  RouteFact own = route;  // its heir has a way out itself
-  own.link = DecideWorld::Link(1);
-  own.metric = 200;
-  RouteFact lent = route;
-  lent.link = DecideWorld::Link(1);
-  world.facts.routes = {route, own};
-  Step();
-  world.Order(kV4, "n1");
-  Step();
-  EXPECT_THAT(world.decision.kernel.returned_routes, IsEmpty());
-  world.facts.routes = {lent, own};
-  Step();
-  world.Order(kV4, "n0");
-  Step();
-  EXPECT_THAT(world.decision.kernel.restored_routes, ElementsAre(route));
-  EXPECT_THAT(world.decision.kernel.returned_routes, ElementsAre(lent));
-  world.facts.routes = {route, own};
-  Step();
-  EXPECT_THAT(world.decision.kernel.restored_routes, IsEmpty());
-  EXPECT_THAT(world.decision.kernel.returned_routes, IsEmpty());
-  EXPECT_THAT(world.inventory.nics.at("n0").routes, ElementsAre(route));
-  EXPECT_THAT(world.inventory.nics.at("n1").routes, ElementsAre(own));
-}
-
-TEST_F(Residences, ARouteThatSomebodyDeletedMeanwhileDoesNotComeBack) {
-  world.facts.routes = {DefaultRoute()};
-  Step();
-  world.Order(kV4, "n1");
-  Step();
-  RouteFact lent = DefaultRoute();
-  lent.link = DecideWorld::Link(1);
-  world.facts.routes = {lent};
-  Step();
-  world.facts.routes.clear();
-  Step();
-  world.Order(kV4, "n0");
-  Step();
-  EXPECT_THAT(world.decision.kernel.restored_routes, IsEmpty());
-  EXPECT_THAT(world.decision.kernel.returned_routes, IsEmpty());
-}
-
-TEST_F(Residences, AnAddressThatReturnsOnItsDeadNicIsRemovedThere) {
+TEST_F(ResidenceTest, AnAddressThatReturnsOnItsDeadNicIsRemovedThere) {
   world.SetAdmin(0, false);
   Step();
   world.AddAddress(0, "198.51.100.1/24");  // somebody's network manager
@@ -250,7 +149,7 @@ TEST_F(Residences, AnAddressThatReturnsOnItsDeadNicIsRemovedThere) {
   EXPECT_THAT(world.decision.problems, IsEmpty());
 }
 
-TEST_F(Residences, AnOrderMovesForGood) {
+TEST_F(ResidenceTest, AnOrderMovesForGood) {
   world.Order(kV4, "n1");
   world.Order(kV6, "n1");
   Step();
@@ -263,7 +162,7 @@ TEST_F(Residences, AnOrderMovesForGood) {
   EXPECT_EQ(world.datapath.homes.at(world.HomeOf(1)).linger, IfIndex::kNone);
 }
 
-TEST_F(Residences, AnOrderThatWasWrittenDownIsCarriedOutByTheNextStart) {
+TEST_F(ResidenceTest, AnOrderThatWasWrittenDownIsCarriedOutByTheNextStart) {
   world.config.groups[0].failback = absl::InfiniteDuration();
   world.Order(kV4, "n1");
   world.Order(kV6, "n1");
@@ -275,7 +174,7 @@ TEST_F(Residences, AnOrderThatWasWrittenDownIsCarriedOutByTheNextStart) {
   EXPECT_FALSE(Of(kV4).ordered);
 }
 
-TEST_F(Residences, AnAgentThatDiedBetweenTheStepsFindsWhereTheyAre) {
+TEST_F(ResidenceTest, AnAgentThatDiedBetweenTheStepsFindsWhereTheyAre) {
   const Inventory before = world.inventory;
   world.RemoveNic(0);
   world.AddAddress(1, "198.51.100.1/24");  // added, and not written down
@@ -286,7 +185,7 @@ TEST_F(Residences, AnAgentThatDiedBetweenTheStepsFindsWhereTheyAre) {
 }
 
 // Back on its NIC, as the maps say, but on the survivor as well, as the state file says.
-TEST_F(Residences, AnAgentThatDiedBeforeItWroteDownAReturnDoesNotTakeItBack) {
+TEST_F(ResidenceTest, AnAgentThatDiedBeforeItWroteDownAReturnDoesNotTakeItBack) {
   world.RemoveNic(0);
   Step();
   const Inventory before = world.inventory;
@@ -304,14 +203,14 @@ TEST_F(Residences, AnAgentThatDiedBeforeItWroteDownAReturnDoesNotTakeItBack) {
 }
 
 // The maps may be older than what happened to the NIC.
-TEST_F(Residences, AnOwnerInTheMapsCountsOnlyWhereTheKernelHasTheAddress) {
+TEST_F(ResidenceTest, AnOwnerInTheMapsCountsOnlyWhereTheKernelHasTheAddress) {
   const DatapathState left = world.datapath;
   world.RemoveNic(0);
   Step();
   EXPECT_EQ(FollowOwners(world.inventory, world.facts, left), world.inventory);
 }
 
-TEST_F(Residences, TheMacOfARemovedNicStaysAnAliasUntilItReturns) {
+TEST_F(ResidenceTest, TheMacOfARemovedNicStaysAnAliasUntilItReturns) {
   const HomeIndex index = world.HomeOf(0);
   world.RemoveNic(0);
   Step();
@@ -326,35 +225,14 @@ TEST_F(Residences, TheMacOfARemovedNicStaysAnAliasUntilItReturns) {
   EXPECT_EQ(world.datapath.homes.at(world.decision.members[0].home).link, world.LinkNow(0));
 }
 
-TEST_F(Residences, StayNeedsNoAlias) {
+TEST_F(ResidenceTest, StayNeedsNoAlias) {
   world.config.groups[0].mac = MacMode::kStay;
   world.RemoveNic(0);
   Step();
   EXPECT_EQ(world.datapath.homes.size(), 1U);
 }
 
-TEST_F(Residences, RoutesFollowAndAreGivenBack) {
-  const RouteFact route = DefaultRoute();
-  world.facts.routes.push_back(route);
-  Step();
-  world.RemoveNic(0);
-  Step();
-  RouteFact meanwhile = route;
-  meanwhile.link = DecideWorld::Link(1);
-  EXPECT_THAT(world.decision.kernel.routes, ::testing::Contains(meanwhile));
-  world.InsertNic(0);
-  Step();
-  Step(absl::Seconds(5));
-  RouteFact back = route;
-  back.link = world.LinkNow(0);
-  EXPECT_THAT(world.decision.kernel.restored_routes, ElementsAre(back));
-  EXPECT_THAT(world.decision.kernel.routes, ::testing::Not(::testing::Contains(meanwhile)));
-  world.facts.routes.push_back(back);
-  Step();
-  EXPECT_THAT(world.decision.kernel.restored_routes, IsEmpty());
-}
-
-TEST_F(Residences, AConfiguredAddressOfAMissingNicLivesOnItsSibling) {
+TEST_F(ResidenceTest, AConfiguredAddressOfAMissingNicLivesOnItsSibling) {
   world.config.groups[0].addresses.push_back(
       {.ip = *IpPrefix::Parse("198.51.100.50/24"), .home = "n0"});
   world.RemoveNic(0);
@@ -370,7 +248,7 @@ TEST_F(Residences, AConfiguredAddressOfAMissingNicLivesOnItsSibling) {
   EXPECT_THAT(world.NicsWith("198.51.100.50"), ElementsAre(1));
 }
 
-class Flapping : public Residences {
+class Flapping : public ResidenceTest {
  protected:
   void Bounce(int nic, int times) {
     for (int i = 0; i < times; ++i) {
@@ -428,7 +306,7 @@ TEST_F(Flapping, ALossNowAndThenIsNone) {
   EXPECT_EQ(StateOf(0), NicState::kUp);
 }
 
-TEST_F(Residences, AGroupWithoutAUsableNicMovesNothingAndSaysSo) {
+TEST_F(ResidenceTest, AGroupWithoutAUsableNicMovesNothingAndSaysSo) {
   world.SetCarrier(0, false);
   Step();
   const Path before = world.PathOf(0);
@@ -438,7 +316,7 @@ TEST_F(Residences, AGroupWithoutAUsableNicMovesNothingAndSaysSo) {
   EXPECT_THAT(world.decision.problems, ElementsAre(HasSubstr("group front has no usable NIC")));
 }
 
-TEST_F(Residences, WhatExpiresIsForgotten) {
+TEST_F(ResidenceTest, WhatExpiresIsForgotten) {
   world.facts.addresses.push_back({.link = DecideWorld::Link(0),
                                    .ip = *IpPrefix::Parse("198.51.100.60/24"),
                                    .valid_until = world.now + absl::Seconds(100),
@@ -453,11 +331,6 @@ TEST_F(Residences, WhatExpiresIsForgotten) {
   Step(absl::Seconds(100));
   EXPECT_FALSE(world.inventory.addresses.contains(*IpAddress::Parse("198.51.100.60")));
 }
-
-class ThreeNics : public Residences {
- protected:
-  ThreeNics() : Residences(3) {}
-};
 
 TEST_F(ThreeNics, TheStandInKeepsThem) {
   world.AddAddress(2, "198.51.100.3/24");

@@ -176,6 +176,20 @@ TEST_F(StateFileTest, ADamagedInventoryIsAnError) {
   }
 }
 
+TEST_F(StateFileTest, AnInventoryOfBeforeRoutesWereLentHasNone) {
+  auto file = Load();
+  file->SetInventory(SomeInventory());
+  ASSERT_TRUE(file->Save().ok());
+  Write(file_, absl::StrReplaceAll(ReadTextFile(file_).value(),
+                                   {{"\"lent\"", "\"later\""}, {"\"returned\"", "\"too\""}}));
+  const auto again = Load();
+  ASSERT_TRUE(again.ok()) << again.status();
+  const KnownNic& nic = again->state().inventory.nics.at("eth0");
+  EXPECT_TRUE(nic.lent.empty());
+  EXPECT_TRUE(nic.returned.empty());
+  EXPECT_EQ(nic.routes, SomeInventory().nics.at("eth0").routes);
+}
+
 TEST_F(StateFileTest, AFileOfBeforeThereWereDrainsHasNone) {
   auto file = Load();
   RecordOneOfEach(*file);
