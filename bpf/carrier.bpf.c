@@ -32,8 +32,8 @@ static __always_inline __u32 backup_for(const struct sh_home *home, __u32 wire, 
 		member = home_at(index);
 		if (!member)
 			break;
-		if (member->ifindex != wire && member->ifindex != dead &&
-		    path_of(member).wire == member->ifindex)
+		if (member->group == home->group && member->ifindex != wire &&
+		    member->ifindex != dead && path_of(member).wire == member->ifindex)
 			return member->ifindex;
 		index = member->next;
 	}
@@ -49,7 +49,7 @@ __noinline int sh_name_backup(__u32 index, __u32 dead)
 	struct sh_home *home = home_at(index);
 	union path_word old, new;
 
-	if (!home)
+	if (!home || home->flags & SH_HOME_ALIAS)
 		return 0;
 	old.path = path_of(home);
 	if (!old.path.wire || old.path.wire == dead || (old.path.backup && old.path.backup != dead))
@@ -84,8 +84,14 @@ int sh_carrier(__u64 *arguments)
 		if (home)
 			flip(home, index, device->ifindex);
 	}
-	for (index = 1; index < SH_HOMES_MAX; index++)
+	for (index = 1; index < SH_HOMES_MAX; index++) {
+		home = home_at(index);
+		if (!home)
+			continue;
+		/* Another CPU may have named another backup, and the flip come to nothing. */
+		flip(home, index, device->ifindex);
 		sh_name_backup(index, device->ifindex);
+	}
 	report_loss(device->ifindex);
 	return 0;
 }

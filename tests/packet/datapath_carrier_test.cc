@@ -122,10 +122,12 @@ TEST_F(DatapathCarrierTest, LossFlipsEveryHomeOnThatWireThatHasABackup) {
   EXPECT_EQ(events[2].to, ToInt(kStandIn));
 }
 
-// NICs 4711 and 4712 carry themselves, 4713 was lost before.
+// NICs 4711 and 4712 carry themselves, 4713 was lost before, 4714 got into the ring from another
+// group, and 4715 is gone.
 TEST_F(DatapathCarrierTest, WhoseBackupIsGoneGetsTheNextMemberThatCarriesItself) {
   constexpr IfIndex kThird{4712};
   constexpr IfIndex kLostBefore{4713};
+  constexpr IfIndex kStranger{4714};
   const DatapathState before = state_;
   const HomeState any = state_.homes[HomeIndex{1}];
   state_.homes.clear();
@@ -138,7 +140,11 @@ TEST_F(DatapathCarrierTest, WhoseBackupIsGoneGetsTheNextMemberThatCarriesItself)
     state_.homes[home.index] = home;
   };
   add(1, 4, link(), {link(), kStandIn});
-  add(4, 6, kStandIn, {kStandIn, link()});
+  add(4, 8, kStandIn, {kStandIn, link()});
+  add(8, 6, kStranger, {kStranger, IfIndex::kNone});
+  state_.homes[HomeIndex{8}].group = 2;
+  add(9, 1, IfIndex{4715}, {kStandIn, IfIndex::kNone});
+  state_.homes[HomeIndex{9}].alias = true;
   add(6, 5, kLostBefore, {kStandIn, link()});
   add(5, 1, kThird, {kThird, kLostBefore});
   state_.addresses.clear();
@@ -149,6 +155,8 @@ TEST_F(DatapathCarrierTest, WhoseBackupIsGoneGetsTheNextMemberThatCarriesItself)
   EXPECT_EQ(datapath_->ReadPath(HomeIndex{4}), (Path{kStandIn, kThird}));
   EXPECT_EQ(datapath_->ReadPath(HomeIndex{6}), (Path{kStandIn, kThird}));
   EXPECT_EQ(datapath_->ReadPath(HomeIndex{5}), (Path{kThird, kLostBefore}));
+  EXPECT_EQ(datapath_->ReadPath(HomeIndex{8}), (Path{kStranger, IfIndex::kNone}));
+  EXPECT_EQ(datapath_->ReadPath(HomeIndex{9}), (Path{kStandIn, IfIndex::kNone}));
 }
 
 // Drivers call netif_carrier_off() as often as they like.
