@@ -217,8 +217,7 @@ class Differ {
         replaceable.insert(KeyOf(CanonicalRoute(route)));
       }
     }
-    // Of a NIC whose addresses move away: it loses its routes with them. Or it went back to
-    // another.
+    // A NIC whose addresses move away loses its routes with them; and some went back to another.
     const auto goes = [this](const RouteFact& route) {
       return route.table == RT_TABLE_MAIN &&
              (left_links_.contains(route.link) || IsReturned(route));

@@ -6,6 +6,7 @@
 #include "tests/lab/managers.h"
 #include "tests/lab/suggest_fixture.h"
 #include "tests/lib/arp_probe.h"
+#include "tests/lib/await.h"
 
 namespace stronghost::lab {
 namespace {
@@ -103,6 +104,15 @@ TEST_F(SuggestLab, LeasesOfRealDhcpClientsAreNamedAndTheirGatewaysFollowed) {
     auto manager = networkd ? AddressManager::Networkd(lab(), "") : AddressManager::Dhclient(lab());
     ASSERT_OK(manager);
     ASSERT_OK(manager->Start());
+    // networkd tells of the lease before the kernel has the address, and the route after it.
+    ASSERT_OK(Await(
+        absl::Seconds(10),
+        [&] {
+          const auto routes =
+              lab().server().Check({"ip", "-4", "route", "show", "default", "dev", "eth0"});
+          return routes.ok() && !routes->empty();
+        },
+        "the leased default route"));
     const Json suggestion = Suggest();
     EXPECT_THAT(OriginOf(suggestion, "198.51.100.1"), MatchesRegex("DHCP, 1?[0-9]?[0-9] s left"));
     // dnsmasq gives its own address as the router; the IPv6 one is static.
