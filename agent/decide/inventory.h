@@ -42,8 +42,8 @@ struct KnownNic {
   // Of table main through it, those that the kernel doesn't make by itself.
   std::vector<RouteFact> routes;
   bool routes_lost = false;  // the kernel dropped them: they are put back when the NIC is
-  // IPv4 ones that went with its last IPv4 address, which an operator moved: they come back when he
-  // moves one here.
+  // Those that an operator's move of its last (IPv4) address took along: they come back when he
+  // moves an IPv4 address here.
   std::vector<RouteFact> lent;
   // Those of another NIC that it had meanwhile and that went back: to be deleted here.
   std::vector<RouteFact> returned;

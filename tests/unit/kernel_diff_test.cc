@@ -195,6 +195,10 @@ TEST(DiffKernel, ARouteThatWentBackIsDeletedWhereItLedMeanwhile) {
   desired.restored_routes = {back};
   EXPECT_THAT(DiffKernel(desired, facts, {}, {}),
               ElementsAre(KernelStep(AddRoute{back, /*replace=*/true})));
+  // Wanted there again meanwhile.
+  desired.restored_routes.clear();
+  desired.routes = {lent};
+  EXPECT_THAT(DiffKernel(desired, facts, {}, {}), IsEmpty());
 }
 
 TEST(DiffKernel, OfEqualRulesOneStays) {
