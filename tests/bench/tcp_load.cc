@@ -20,8 +20,7 @@ namespace stronghost::bench {
 namespace {
 
 constexpr size_t kChunk = size_t{256} * 1024;
-constexpr int kFirstCpu = 0;
-constexpr int kSecondCpu = 1;
+constexpr int kCpu = 1;
 
 double ProcessCpuNs() {
   timespec time{};
@@ -77,7 +76,7 @@ bool Answer(int fd) {
 // Calls `ask` until the time is over.
 template <typename Function>
 absl::StatusOr<RequestRate> Repeat(absl::Duration time, Function&& ask) {
-  RETURN_IF_ERROR(PinThisThread(kSecondCpu));
+  RETURN_IF_ERROR(PinThisThread(kCpu));
   const double cpu = ProcessCpuNs();
   const int64_t begin = lab::MonotonicNow();
   const int64_t end = begin + absl::ToInt64Nanoseconds(time);
@@ -105,12 +104,12 @@ absl::StatusOr<double> StreamMegabytesPerSecond(const TcpLoad& load, bool server
   const int to = server_sends ? client.get() : server.get();
   std::jthread sender([from] {
     const std::vector<char> chunk(kChunk);
-    if (PinThisThread(kFirstCpu).ok()) {
+    if (PinThisThread(kCpu).ok()) {
       while (send(from, chunk.data(), chunk.size(), MSG_NOSIGNAL) > 0) {
       }
     }
   });
-  RETURN_IF_ERROR(PinThisThread(kSecondCpu));
+  RETURN_IF_ERROR(PinThisThread(kCpu));
   std::vector<char> chunk(kChunk);
   // A quarter more beforehand, for the window to open.
   int64_t begin = lab::MonotonicNow() + absl::ToInt64Nanoseconds(load.time / 4);
@@ -140,7 +139,7 @@ absl::StatusOr<RequestRate> RequestsPerSecond(const TcpLoad& load) {
   ASSIGN_OR_RETURN(const UniqueFd client, Connect(load, listener.port));
   ASSIGN_OR_RETURN(const UniqueFd server, Accept(listener.fd));
   std::jthread answers([&server] {
-    if (PinThisThread(kSecondCpu).ok()) {
+    if (PinThisThread(kCpu).ok()) {
       while (Answer(server.get())) {
       }
     }
@@ -155,7 +154,7 @@ absl::StatusOr<RequestRate> RequestsPerSecond(const TcpLoad& load) {
 absl::StatusOr<RequestRate> ConnectionsPerSecond(const TcpLoad& load) {
   ASSIGN_OR_RETURN(const Listener listener, Listen(load));
   std::jthread answers([&listener] {
-    if (PinThisThread(kSecondCpu).ok()) {
+    if (PinThisThread(kCpu).ok()) {
       while (true) {
         const auto fd = Accept(listener.fd);
         if (!fd.ok()) {

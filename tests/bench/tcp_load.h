@@ -17,8 +17,8 @@ struct TcpLoad {
   absl::Duration time;
 };
 
-// One stream as fast as it goes, in MB/s (10^6 bytes) as they arrive. The sender runs on CPU 0, the
-// receiver on CPU 1.
+// One stream as fast as it goes, in MB/s (10^6 bytes) as they arrive. Sender and receiver
+// share CPU 1: on two CPUs the rate has two values, one twice the other, by how they fall in step.
 absl::StatusOr<double> StreamMegabytesPerSecond(const TcpLoad& load, bool server_sends);
 
 // Exchanges of one byte each way. Client and server share CPU 1, so that every ns counts.
