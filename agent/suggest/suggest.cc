@@ -350,8 +350,10 @@ class Suggester {
     }
     if (runs("NetworkManager")) {
       result_.notes.emplace_back(
-          "NetworkManager runs, with which this version was not tried: it may take the addresses "
-          "of a NIC away with its carrier; see ignore-carrier in NetworkManager.conf(5).");
+          "NetworkManager runs: give it ignore-carrier=yes for each member "
+          "(NetworkManager.conf(5): "
+          "a [device-...] section with match-device), or it takes the addresses of a NIC away some "
+          "seconds after its carrier, and nobody serves them then.");
     }
     if (host_.agent_runs) {
       result_.notes.emplace_back(

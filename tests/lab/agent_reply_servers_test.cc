@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::string_literals;
 
-// Where scripts/fetch-servers unpacked what is not installed.
+// Where scripts/unpack-packages unpacked what is not installed.
 constexpr char kServersRoot[] = SH_SOURCE_DIR "/build/servers/root";
 
 // A DNS question for the address of lab.example.
@@ -32,7 +32,7 @@ class RealServers : public ReplyLab {
 
   static std::string Fetched(const std::string& program) {
     const std::string path = absl::StrCat(kServersRoot, "/usr/", program);
-    EXPECT_TRUE(fs::exists(path)) << path << " is not there: run scripts/fetch-servers";
+    EXPECT_TRUE(fs::exists(path)) << path << " is not there: run scripts/install-packages";
     return path;
   }
   static std::vector<std::string> Environment() {

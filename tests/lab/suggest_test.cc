@@ -169,20 +169,22 @@ TEST_F(SuggestLab, OneMacOnTwoNicsIsSaid) {
   EXPECT_THAT(Notes(suggestion, 0), HasSubstr("have one MAC"));
 }
 
-TEST_F(SuggestLab, NetworkdThatRunsHereIsNotedAndOneElsewhereIsNot) {
+TEST_F(SuggestLab, ManagerThatRunsHereIsNotedAndOneElsewhereIsNot) {
   ASSERT_NO_FATAL_FAILURE(MakeLab());
   // Known by its name alone.
-  const std::string folder = absl::StrCat("/tmp/", ScratchName("networkd"));
+  const std::string folder = absl::StrCat("/tmp/", ScratchName("managers"));
   ASSERT_TRUE(std::filesystem::create_directory(folder));
-  const std::string program = folder + "/systemd-networkd";
-  std::filesystem::copy_file("/bin/sleep", program);
-  {
+  for (const auto& [name, mend] :
+       {std::pair("systemd-networkd", "IgnoreCarrierLoss=yes"),
+        std::pair("NetworkManager", "ignore-carrier=yes for each member")}) {
+    const std::string program = absl::StrCat(folder, "/", name);
+    std::filesystem::copy_file("/bin/sleep", program);
     auto elsewhere = Process::Start(lab().client(), {.argv = {program, "60"}});
     ASSERT_OK(elsewhere);
-    EXPECT_THAT(Suggest().at("notes").dump(), Not(HasSubstr("systemd-networkd")));
+    EXPECT_THAT(Suggest().at("notes").dump(), Not(HasSubstr(name)));
     auto here = Process::Start(lab().server(), {.argv = {program, "60"}});
     ASSERT_OK(here);
-    EXPECT_THAT(Suggest().at("notes").dump(), HasSubstr("IgnoreCarrierLoss=yes"));
+    EXPECT_THAT(Suggest().at("notes").dump(), HasSubstr(mend));
   }
   std::filesystem::remove_all(folder);
 }
