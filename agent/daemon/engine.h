@@ -27,6 +27,7 @@
 #include "agent/daemon/path_watch.h"
 #include "agent/datapath/datapath.h"
 #include "agent/decide/decide.h"
+#include "agent/decide/taken_away.h"
 #include "agent/netlink/socket.h"
 #include "agent/observe/carrier_poll.h"
 #include "agent/observe/driver_names.h"
@@ -260,6 +261,7 @@ class Engine {
   absl::btree_map<HomeIndex, std::pair<absl::Time, std::vector<IpAddress>>> arrived_;
   // The unspecified address: the home's MAC.
   absl::btree_map<std::pair<HomeIndex, IpAddress>, Conflict> conflicts_;
+  TakenAway taken_away_;
   RemovalLimit removals_;
   std::vector<WireMove> moves_;  // in force, not told yet
   absl::Status carrier_watch_ = absl::UnknownError("not tried");

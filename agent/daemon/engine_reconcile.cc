@@ -87,6 +87,9 @@ void Engine::WriteMaps() {
     return;
   }
   ClearProblem("write the maps");
+  for (const std::string& problem : taken_away_.Note(applied_, decision_.datapath, facts_)) {
+    observer_.on_problem(problem);
+  }
   applied_ = decision_.datapath;
   Memory next = decision_.memory;
   for (const HomeIndex index : *flipped) {  // BPF was quicker: SyncPaths() takes it up
@@ -247,10 +250,10 @@ std::vector<std::string> Engine::Problems() const {
   for (const auto& [topic, text] : failures_) {
     problems.push_back(text);
   }
-  const std::vector<std::string> paths = paths_.Problems();
-  problems.insert(problems.end(), paths.begin(), paths.end());
-  const std::vector<std::string> conflicts = ConflictProblems();
-  problems.insert(problems.end(), conflicts.begin(), conflicts.end());
+  for (const std::vector<std::string>& more :
+       {paths_.Problems(), ConflictProblems(), taken_away_.Problems()}) {
+    problems.insert(problems.end(), more.begin(), more.end());
+  }
   for (const auto& [link, report] : attachments_) {
     for (const std::string& note : report.notes) {
       problems.push_back(absl::StrCat(NameOf(link), ": ", note));

@@ -244,10 +244,16 @@ class NetworkdByDefault : public WithManager {
   }
 };
 
-TEST_F(NetworkdByDefault, TakesItsAddressesOffAPulledCableAndTheAgentForgetsThem) {
+TEST_F(NetworkdByDefault, TakesItsAddressesOffAPulledCableAndTheAgentForgetsThemAloud) {
   ASSERT_NO_FATAL_FAILURE(BuildDefault());
   ASSERT_OK(lab().PullCable(0));
   ASSERT_NO_FATAL_FAILURE(AwaitNowhere());
+  const auto status = agent().Status();
+  ASSERT_OK(status);
+  for (const std::string& told : {status->at("problems").dump(), agent().Log()}) {
+    EXPECT_THAT(told, AllOf(HasSubstr("taken off eth0, which has no carrier, and nobody serves"),
+                            HasSubstr("IgnoreCarrierLoss=yes")));
+  }
   ASSERT_NO_FATAL_FAILURE(PlugAndAwait(0));
   ASSERT_NO_FATAL_FAILURE(AwaitHome("eth0"));
   ExpectOneSpeaker(LabPlan::NicMac(0), 0);

@@ -1,0 +1,77 @@
+#include "agent/decide/taken_away.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace stronghost {
+namespace {
+
+bool IsDead(const Facts& facts, IfIndex link) {
+  const auto it = facts.links.find(link);
+  return it != facts.links.end() && it->second.admin_up && !it->second.carrier;
+}
+
+bool IsSomewhere(const Facts& facts, const IpAddress& address) {
+  return std::any_of(facts.addresses.begin(), facts.addresses.end(),
+                     [&address](const AddressFact& fact) { return fact.ip.address == address; });
+}
+
+}  // namespace
+
+std::vector<std::string> TakenAway::Note(const DatapathState& before, const DatapathState& after,
+                                         const Facts& facts) {
+  const auto is_served = [&after](const IpAddress& address) {
+    return after.addresses.contains({.address = address});
+  };
+  for (auto it = losses_.begin(); it != losses_.end();) {
+    std::set<IpAddress>& addresses = it->second.addresses;
+    std::erase_if(addresses, is_served);
+    it = addresses.empty() || !IsDead(facts, it->first) ? losses_.erase(it) : std::next(it);
+  }
+  std::set<IfIndex> changed;
+  for (const auto& [key, owner] : before.addresses) {
+    const auto home = before.homes.find(owner.home);
+    if (key.address.IsLinkLocal() || is_served(key.address) || home == before.homes.end() ||
+        !after.homes.contains(owner.home) || !IsDead(facts, home->second.link) ||
+        IsSomewhere(facts, key.address)) {
+      continue;
+    }
+    const IfIndex link = home->second.link;
+    Loss& loss = losses_[link];
+    loss.nic = facts.links.at(link).name;
+    if (loss.addresses.insert(key.address).second) {
+      changed.insert(link);
+    }
+  }
+  std::vector<std::string> problems;
+  for (const IfIndex link : changed) {
+    problems.push_back(losses_.at(link).Problem());
+  }
+  return problems;
+}
+
+std::vector<std::string> TakenAway::Problems() const {
+  std::vector<std::string> problems;
+  for (const auto& [link, loss] : losses_) {
+    problems.push_back(loss.Problem());
+  }
+  return problems;
+}
+
+std::string TakenAway::Loss::Problem() const {
+  const auto append = [](std::string* out, const IpAddress& address) {
+    absl::StrAppend(out, address.ToString());
+  };
+  return absl::StrCat(
+      absl::StrJoin(addresses, ", ", append), addresses.size() == 1 ? " was" : " were",
+      " taken off ", nic, ", which has no carrier, and nobody serves ",
+      addresses.size() == 1 ? "it" : "them",
+      " now; have what manages its addresses keep them meanwhile (systemd-networkd: "
+      "IgnoreCarrierLoss=yes and ConfigureWithoutCarrier=yes; NetworkManager: "
+      "ignore-carrier=yes)");
+}
+
+}  // namespace stronghost
