@@ -14,6 +14,7 @@
 #include "agent/doctor/check.h"
 #include "agent/netlink/socket.h"
 #include "agent/observe/driver_names.h"
+#include "agent/observe/host_programs.h"
 #include "agent/observe/host_state.h"
 #include "agent/observe/snapshot.h"
 #include "agent/serve/version.h"
@@ -82,6 +83,7 @@ absl::StatusOr<DoctorFacts> Look(const Session& session, const std::string& file
   facts.capability_bounds = CapabilityBounds();
   facts.sysctls = ReadSysctls(DoctorSysctls(MembersOf(facts.config.value_or(Config{}))));
   facts.sockets = SocketCounts();
+  facts.managers = RunningManagers();
   return facts;
 }
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "agent/decide/address_managers.h"
 
 namespace stronghost {
 namespace {
@@ -65,13 +66,15 @@ std::string TakenAway::Loss::Problem() const {
   const auto append = [](std::string* out, const IpAddress& address) {
     absl::StrAppend(out, address.ToString());
   };
-  return absl::StrCat(
-      absl::StrJoin(addresses, ", ", append), addresses.size() == 1 ? " was" : " were",
-      " taken off ", nic, ", which has no carrier, and nobody serves ",
-      addresses.size() == 1 ? "it" : "them",
-      " now; have what manages its addresses keep them meanwhile (systemd-networkd: "
-      "IgnoreCarrierLoss=yes and ConfigureWithoutCarrier=yes; NetworkManager: "
-      "ignore-carrier=yes)");
+  const auto append_manager = [](std::string* out, const AddressManager& manager) {
+    absl::StrAppend(out, manager.name, " by ", manager.setting);
+  };
+  return absl::StrCat(absl::StrJoin(addresses, ", ", append),
+                      addresses.size() == 1 ? " was" : " were", " taken off ", nic,
+                      ", which has no carrier, and nobody serves ",
+                      addresses.size() == 1 ? "it" : "them",
+                      " now; have what manages its addresses keep them meanwhile, ",
+                      absl::StrJoin(kAddressManagers, ", ", append_manager));
 }
 
 }  // namespace stronghost

@@ -46,6 +46,7 @@ struct DoctorFacts {
   // By path below /proc/sys: "net/ipv4/conf/eth0/rp_filter".
   std::map<std::string, std::string> sysctls;
   std::map<std::string, uint64_t> sockets;  // protocol -> number, /proc/net/protocols
+  std::vector<std::string> managers;        // of addresses, that run here: RunningManagers()
 };
 
 // All checks, the most general first.

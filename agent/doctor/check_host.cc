@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "agent/decide/address_managers.h"
 #include "agent/doctor/check.h"
 
 namespace stronghost {
@@ -69,11 +70,26 @@ void CheckAgent(const DoctorFacts& facts, std::vector<Check>& checks) {
   }
 }
 
+// Whether they have the setting is not looked at: `status` tells when addresses went.
+void CheckManagers(const DoctorFacts& facts, std::vector<Check>& checks) {
+  for (const auto& [name, setting] : kAddressManagers) {
+    if (std::find(facts.managers.begin(), facts.managers.end(), name) != facts.managers.end()) {
+      checks.push_back({"managers", CheckStatus::kOk,
+                        absl::StrCat(name,
+                                     " runs: it keeps the addresses of a NIC without carrier "
+                                     "only with ",
+                                     setting),
+                        ""});
+    }
+  }
+}
+
 }  // namespace
 
 void CheckHost(const DoctorFacts& facts, std::vector<Check>& checks) {
   CheckConfiguration(facts, checks);
   CheckAgent(facts, checks);
+  CheckManagers(facts, checks);
 }
 
 }  // namespace stronghost

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "agent/base/ids.h"
+#include "agent/decide/address_managers.h"
 #include "agent/decide/members.h"
 #include "agent/decide/validate_facts.h"
 #include "agent/suggest/origin.h"
@@ -339,21 +340,14 @@ class Suggester {
   }
 
   void AddHostNotes() {
-    const auto runs = [this](const char* name) {
-      return std::find(host_.managers.begin(), host_.managers.end(), name) != host_.managers.end();
-    };
-    if (runs("systemd-networkd")) {
-      result_.notes.emplace_back(
-          "systemd-networkd runs: give the .network file of each member, in [Network], "
-          "IgnoreCarrierLoss=yes and ConfigureWithoutCarrier=yes, or it takes the addresses of a "
-          "NIC away with its carrier, and nobody serves them then.");
-    }
-    if (runs("NetworkManager")) {
-      result_.notes.emplace_back(
-          "NetworkManager runs: give it ignore-carrier=yes for each member "
-          "(NetworkManager.conf(5): "
-          "a [device-...] section with match-device), or it takes the addresses of a NIC away some "
-          "seconds after its carrier, and nobody serves them then.");
+    for (const auto& [name, setting] : kAddressManagers) {
+      if (std::find(host_.managers.begin(), host_.managers.end(), name) != host_.managers.end()) {
+        result_.notes.push_back(absl::StrCat(
+            name,
+            " runs: it takes the addresses of a NIC away with its carrier, and nobody serves "
+            "them then, unless it has ",
+            setting, "."));
+      }
     }
     if (host_.agent_runs) {
       result_.notes.emplace_back(

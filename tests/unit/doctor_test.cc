@@ -84,6 +84,20 @@ TEST(Doctor, SaysWhoSeesALostCarrierFirst) {
 }
 
 // One change of a good host each, and the one fault that it makes.
+TEST(Doctor, SaysWhatManagersOfAddressesNeed) {
+  DoctorFacts host = GoodHost();
+  host.managers = {"NetworkManager", "dhclient"};
+  std::vector<std::string> details;
+  for (const Check& check : RunChecks(host)) {
+    if (check.name == "managers") {
+      EXPECT_EQ(check.status, CheckStatus::kOk);
+      details.push_back(check.detail);
+    }
+  }
+  EXPECT_THAT(details, ElementsAre(AllOf(HasSubstr("NetworkManager runs"),
+                                         HasSubstr("only with ignore-carrier=yes"))));
+}
+
 TEST(Doctor, FindsOneFaultAtATime) {
   struct Row {
     std::string name;
