@@ -224,6 +224,7 @@ StateFile::StateFile(std::string state_dir, KernelInstance instance)
 absl::StatusOr<StateFile> StateFile::Load(const std::string& state_dir, KernelInstance instance) {
   StateFile file(state_dir, std::move(instance));
   ASSIGN_OR_RETURN(const Json sections, ReadSections(file.path_, file.instance_.boot));
+  file.had_others_ = sections.size() > sections.count(file.instance_.netns);
   if (const auto own = sections.find(file.instance_.netns); own != sections.end()) {
     absl::StatusOr<AgentState> state = DecodeState(*own);
     if (!state.ok()) {

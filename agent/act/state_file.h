@@ -68,6 +68,8 @@ class StateFile {
   static absl::StatusOr<StateFile> Load(const std::string& state_dir, KernelInstance instance);
 
   [[nodiscard]] const AgentState& state() const { return state_; }
+  // When it was read, other network namespaces of this boot had a state in it.
+  [[nodiscard]] bool had_others() const { return had_others_; }
   [[nodiscard]] const std::string& path() const { return path_; }
 
   // All changes are in memory until Save(). Recording twice keeps the first original value;
@@ -98,6 +100,7 @@ class StateFile {
   std::string path_;
   KernelInstance instance_;
   AgentState state_;
+  bool had_others_ = false;
   bool dirty_ = false;
 };
 

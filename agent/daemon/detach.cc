@@ -3,6 +3,7 @@
 #include <linux/if_addr.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -149,6 +150,15 @@ absl::Status DetachFromKernel(StateFile& state, const std::function<absl::Status
 absl::Status DetachOffline(const Config& config) {
   ASSIGN_OR_RETURN(auto instance, KernelInstance::Current());
   ASSIGN_OR_RETURN(auto state, StateFile::Load(config.state_dir, std::move(instance)));
+  // Pins may be removed from anywhere; rules, addresses and knobs may not.
+  std::error_code error;
+  if (state.state().IsEmpty() && state.had_others() &&
+      std::filesystem::exists(config.pin_dir, error)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("nothing was detached: ", config.pin_dir,
+                     " is not of this network namespace, of which ", state.path(),
+                     " knows nothing; run this in the one that the agent served (nsenter --net=)"));
+  }
   return DetachFromKernel(state, [&config] { return DetachPinned(config.pin_dir); });
 }
 

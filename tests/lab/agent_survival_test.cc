@@ -194,11 +194,24 @@ TEST_P(Detach, WorksWithoutARunningDaemon) {
        .agent_keys = absl::StrCat("tc = \"", GetParam(), "\"\n")});
   ASSERT_OK(agent);
   ASSERT_OK(agent->Kill());
-  const auto detached = agent->Command({"detach", "--config", agent->config_path()});
-  ASSERT_OK(detached);
-  EXPECT_EQ(detached->exit_status, 0) << detached->output;
-  AwaitSnapshot(before);
-  EXPECT_NE(access(agent->pin_dir().c_str(), F_OK), 0);
+  const std::string attached = Snapshot();
+  const std::vector<std::string> detach = {
+      ProgramPath("stronghost"), "--socket", agent->socket_path(), "detach", "--config",
+      agent->config_path()};
+  // Half of it can't be undone from there: none of it is.
+  const auto elsewhere = lab().client().Exec(detach);
+  ASSERT_OK(elsewhere);
+  EXPECT_NE(elsewhere->exit_status, 0);
+  EXPECT_THAT(elsewhere->output, testing::HasSubstr("nothing was detached"));
+  EXPECT_THAT(elsewhere->output, testing::HasSubstr("network namespace"));
+  EXPECT_EQ(Snapshot(), attached);
+  for (int i = 0; i < 2; ++i) {  // the second time there is nothing to do
+    const auto detached = lab().server().Exec(detach);
+    ASSERT_OK(detached);
+    EXPECT_EQ(detached->exit_status, 0) << detached->output;
+    AwaitSnapshot(before);
+    EXPECT_NE(access(agent->pin_dir().c_str(), F_OK), 0);
+  }
 }
 
 }  // namespace

@@ -73,6 +73,7 @@ TEST_F(StateFileTest, EverythingRecordedComesBack) {
   const auto again = Load();
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ(again->state(), file->state());
+  EXPECT_FALSE(again->had_others());
   EXPECT_EQ(again->state().sysctls.at("ipv4/conf/eth0.100/arp_announce"), "0");
   EXPECT_EQ(again->state().ifgroups.at(kEth0), 7U);
   EXPECT_EQ(again->state().addresses.size(), 2U);
@@ -313,6 +314,7 @@ TEST_F(StateFileTest, NamespacesThatShareAFolderKeepTheirOwn) {
     ASSERT_TRUE(file.ok()) << file.status();
     EXPECT_EQ(file->state().ifgroups.size(), 20U);
     EXPECT_EQ(file->state().ifgroups.begin()->first.name, absl::StrCat("ns", n));
+    EXPECT_TRUE(file->had_others());
   }
 }
 
