@@ -3,7 +3,6 @@
 #include <linux/if_addr.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -107,11 +106,6 @@ absl::Status RemoveKernelState(StateFile& state, std::vector<std::string>& left)
   for (const StepFailure& failure : returned.failures) {
     left.push_back(Message(failure.status));
   }
-  state.ForgetDrains();  // who comes next begins with all NICs
-  state.SetInventory({});
-  if (const absl::Status status = state.Save(); !status.ok()) {
-    left.push_back(Message(status));
-  }
   if (!report.save_status.ok()) {
     left.push_back(Message(report.save_status));
   }
@@ -130,8 +124,15 @@ absl::Status DetachFromKernel(StateFile& state, const std::function<absl::Status
         absl::StrCat("nothing was detached: ", Message(status), "; mend that and detach again"));
   }
   // Programs go after rules and routes: while they are there they steer.
+  // Until they are gone the state file says that there is something to detach here.
   if (const absl::Status status = detach_bpf(); !status.ok()) {
     left.push_back(Message(status));
+  } else {
+    state.ForgetDrains();  // who comes next begins with all NICs
+    state.SetInventory({});
+    if (const absl::Status saved = state.Save(); !saved.ok()) {
+      left.push_back(Message(saved));
+    }
   }
   if (const auto sysctls = RestoreSysctls({}, state); !sysctls.ok()) {
     left.push_back(Message(sysctls.status()));
@@ -151,9 +152,7 @@ absl::Status DetachOffline(const Config& config) {
   ASSIGN_OR_RETURN(auto instance, KernelInstance::Current());
   ASSIGN_OR_RETURN(auto state, StateFile::Load(config.state_dir, std::move(instance)));
   // Pins may be removed from anywhere; rules, addresses and knobs may not.
-  std::error_code error;
-  if (state.state().IsEmpty() && state.had_others() &&
-      std::filesystem::exists(config.pin_dir, error)) {
+  if (state.state().IsEmpty() && state.had_others() && IsPinned(config.pin_dir)) {
     return absl::FailedPreconditionError(
         absl::StrCat("nothing was detached: ", config.pin_dir,
                      " is not of this network namespace, of which ", state.path(),

@@ -3,11 +3,13 @@
 #include <bpf/bpf.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "agent/base/status.h"
 #include "agent/datapath/address_keys.h"
+#include "agent/datapath/bpffs.h"
 #include "agent/datapath/carrier_watch.h"
 #include "agent/datapath/clsact.h"
 #include "agent/datapath/map_io.h"
@@ -260,6 +262,12 @@ absl::StatusOr<HomeCounters> Datapath::ReadCounters() const {
     }
   }
   return stronghost::ReadCounters(object_.maps().counters, homes);
+}
+
+bool IsPinned(const std::string& pin_dir) {
+  const absl::StatusOr<std::string> path = FindOnBpffs(pin_dir, BpffsMount::kNever);
+  std::error_code error;
+  return path.ok() && std::filesystem::exists(*path, error);
 }
 
 absl::Status DetachPinned(const std::string& pin_dir) {

@@ -119,6 +119,9 @@ class Datapath {
   std::set<IfIndex> outdated_;  // NICs with programs and maps of another layout
 };
 
+// Whether there are pins, as DetachPinned() would find them.
+bool IsPinned(const std::string& pin_dir);
+
 // What `stronghost detach` does where no daemon runs: from the pins alone, in the network namespace
 // of the caller. OK when there is no such folder; FAILED_PRECONDITION when a daemon has it.
 absl::Status DetachPinned(const std::string& pin_dir);

@@ -15,6 +15,11 @@ bool IsDead(const Facts& facts, IfIndex link) {
   return it != facts.links.end() && it->second.admin_up && !it->second.carrier;
 }
 
+bool IsHome(const DatapathState& state, IfIndex link) {
+  return std::any_of(state.homes.begin(), state.homes.end(),
+                     [link](const auto& entry) { return entry.second.link == link; });
+}
+
 bool IsSomewhere(const Facts& facts, const IpAddress& address) {
   return std::any_of(facts.addresses.begin(), facts.addresses.end(),
                      [&address](const AddressFact& fact) { return fact.ip.address == address; });
@@ -27,17 +32,20 @@ std::vector<std::string> TakenAway::Note(const DatapathState& before, const Data
   const auto is_served = [&after](const IpAddress& address) {
     return after.addresses.contains({.address = address});
   };
+  const auto is_found = [&](const IpAddress& address) {
+    return is_served(address) || IsSomewhere(facts, address);
+  };
   for (auto it = losses_.begin(); it != losses_.end();) {
     std::set<IpAddress>& addresses = it->second.addresses;
-    std::erase_if(addresses, is_served);
-    it = addresses.empty() || !IsDead(facts, it->first) ? losses_.erase(it) : std::next(it);
+    std::erase_if(addresses, is_found);
+    const bool over = addresses.empty() || !IsDead(facts, it->first) || !IsHome(after, it->first);
+    it = over ? losses_.erase(it) : std::next(it);
   }
   std::set<IfIndex> changed;
   for (const auto& [key, owner] : before.addresses) {
     const auto home = before.homes.find(owner.home);
-    if (key.address.IsLinkLocal() || is_served(key.address) || home == before.homes.end() ||
-        !after.homes.contains(owner.home) || !IsDead(facts, home->second.link) ||
-        IsSomewhere(facts, key.address)) {
+    if (key.address.IsLinkLocal() || is_found(key.address) || home == before.homes.end() ||
+        !IsHome(after, home->second.link) || !IsDead(facts, home->second.link)) {
       continue;
     }
     const IfIndex link = home->second.link;

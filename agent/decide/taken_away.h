@@ -1,6 +1,6 @@
 // Addresses that went from a NIC while it had no carrier. Network managers take them off such a NIC
 // unless they are told not to; the agent follows them, and nobody serves the addresses: that must
-// not happen silently.
+// not happen silently. A restart of the agent forgets them.
 #pragma once
 
 #include <set>
@@ -18,7 +18,7 @@ class TakenAway {
  public:
   // What was served, what is served from now on, and the machine as it is. Returns the problems
   // that are new or have changed. Addresses that are somewhere, link-local ones, and those of NICs
-  // that are set down or gone (they live elsewhere then) are none; carrier or the address ends it.
+  // that are set down or gone (they live elsewhere then) or no members are none; so one ends.
   std::vector<std::string> Note(const DatapathState& before, const DatapathState& after,
                                 const Facts& facts);
   // A line a NIC, with the mend.

@@ -70,7 +70,7 @@ void CheckAgent(const DoctorFacts& facts, std::vector<Check>& checks) {
   }
 }
 
-// Whether they have the setting is not looked at: `status` tells when addresses went.
+// Whether they have the setting is not looked at: the agent tells when addresses went.
 void CheckManagers(const DoctorFacts& facts, std::vector<Check>& checks) {
   for (const auto& [name, setting] : kAddressManagers) {
     if (std::find(facts.managers.begin(), facts.managers.end(), name) != facts.managers.end()) {

@@ -32,17 +32,15 @@ constexpr size_t kRulesMainFirst = 6;
 constexpr char kHow[] =
     "A client's namespace, a Linux bridge, and a server with two NICs (veth), all on this machine. "
     "One lab is plain Linux, one has Stronghost with `xdp = \"off\"`, one with `xdp = \"native\"`; "
-    "two controls are plain Linux with programs on the same hooks that do nothing at all. Two more "
-    "are what is done by hand without Stronghost: a rule for each address, and a table for each "
-    "NIC; and the same with another rule before each, as the agent has them, which asks table main "
-    "for what is more specific than the default. In each "
-    "round each lab has its turn, in an order drawn by lot, while the other agents are stopped. "
+    "two controls are plain Linux with programs on the same hooks that do nothing at all; one "
+    "has what is done by hand without Stronghost, a rule for each address and a table for each "
+    "NIC; and one has the agent's rules without its programs: another rule before each, which asks "
+    "table main for what is more specific than the default. In each round each lab has its turn, "
+    "in an order drawn by lot, while the other agents are stopped. "
     "A turn takes 40 ms: the shorter the turns, the less does the machine change within a round. "
     "Figures are medians of the rounds with quartiles, the ratio is the median of the ratios "
-    "within the rounds. Both ends are on the same CPU, so that each ns that a packet costs is "
-    "seen, "
-    "and a stream does not depend on how two CPUs happen to fall in step. Requests: one byte each "
-    "way.";
+    "within the rounds. Both ends are on the same CPU: each ns that a packet costs is seen, and a "
+    "stream does not depend on how two CPUs happen to fall in step. Requests: one byte each way.";
 
 // Values by contender, one a round.
 using Series = std::map<std::string, std::vector<double>>;

@@ -1,7 +1,10 @@
 // G6, nothing is lost by the agent's own life: its death, its restart, its leaving.
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <string_view>
 
 #include "agent/datapath/tcx.h"
@@ -198,13 +201,19 @@ TEST_P(Detach, WorksWithoutARunningDaemon) {
   const std::vector<std::string> detach = {
       ProgramPath("stronghost"), "--socket", agent->socket_path(), "detach", "--config",
       agent->config_path()};
-  // Half of it can't be undone from there: none of it is.
-  const auto elsewhere = lab().client().Exec(detach);
-  ASSERT_OK(elsewhere);
-  EXPECT_NE(elsewhere->exit_status, 0);
-  EXPECT_THAT(elsewhere->output, testing::HasSubstr("nothing was detached"));
-  EXPECT_THAT(elsewhere->output, testing::HasSubstr("network namespace"));
-  EXPECT_EQ(Snapshot(), attached);
+  // Half of it can't be undone from another namespace: none of it is. The second way hides bpffs,
+  // as `ip netns exec` does.
+  std::vector<std::string> hidden = {
+      "unshare", "-m", "sh", "-c", "mount -t sysfs sysfs /sys && exec \"$@\"", "sh"};
+  hidden.insert(hidden.end(), detach.begin(), detach.end());
+  for (const std::vector<std::string>& command : {detach, hidden}) {
+    const auto elsewhere = lab().client().Exec(command);
+    ASSERT_OK(elsewhere);
+    EXPECT_NE(elsewhere->exit_status, 0);
+    EXPECT_THAT(elsewhere->output, testing::HasSubstr("nothing was detached"));
+    EXPECT_THAT(elsewhere->output, testing::HasSubstr("network namespace"));
+    EXPECT_EQ(Snapshot(), attached);
+  }
   for (int i = 0; i < 2; ++i) {  // the second time there is nothing to do
     const auto detached = lab().server().Exec(detach);
     ASSERT_OK(detached);
@@ -212,6 +221,38 @@ TEST_P(Detach, WorksWithoutARunningDaemon) {
     AwaitSnapshot(before);
     EXPECT_NE(access(agent->pin_dir().c_str(), F_OK), 0);
   }
+}
+
+TEST_P(Detach, ThatWasHalfDoneIsDoneToItsEndWithoutARunningDaemon) {
+  auto built = Lab::Create();
+  ASSERT_OK(built);
+  lab_ = *std::move(built);
+  const std::string before = Snapshot();
+  auto agent =
+      Agent::Start(lab().server(), {.groups = GroupToml({"eth0", "eth1"}, GroupKeys("follow")),
+                                    .agent_keys = absl::StrCat("tc = \"", GetParam(), "\"\n")});
+  ASSERT_OK(agent);
+  ASSERT_OK(agent->Kill());
+  // Another network namespace has a share in the state file, as if its agent had the same folder.
+  const std::string state_path = agent->state_dir() + "/state.json";
+  nlohmann::json state = nlohmann::json::parse(std::ifstream(state_path));
+  nlohmann::json& sections = state.at("namespaces");
+  sections["7"] = *sections.begin();
+  std::ofstream(state_path) << state;
+  const auto detach = [&] { return agent->Command({"detach", "--config", agent->config_path()}); };
+  {
+    const UniqueFd pins(open(agent->pin_dir().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    ASSERT_EQ(flock(pins.get(), LOCK_EX | LOCK_NB), 0);
+    const auto half = detach();
+    ASSERT_OK(half);
+    EXPECT_NE(half->exit_status, 0);
+    EXPECT_THAT(half->output, testing::HasSubstr("some things stayed"));
+  }
+  const auto whole = detach();
+  ASSERT_OK(whole);
+  EXPECT_EQ(whole->exit_status, 0) << whole->output;
+  AwaitSnapshot(before);
+  EXPECT_NE(access(agent->pin_dir().c_str(), F_OK), 0);
 }
 
 }  // namespace

@@ -83,7 +83,6 @@ TEST(Doctor, SaysWhoSeesALostCarrierFirst) {
   }
 }
 
-// One change of a good host each, and the one fault that it makes.
 TEST(Doctor, SaysWhatManagersOfAddressesNeed) {
   DoctorFacts host = GoodHost();
   host.managers = {"NetworkManager", "dhclient"};
@@ -98,6 +97,7 @@ TEST(Doctor, SaysWhatManagersOfAddressesNeed) {
                                          HasSubstr("only with ignore-carrier=yes"))));
 }
 
+// One change of a good host each, and the one fault that it makes.
 TEST(Doctor, FindsOneFaultAtATime) {
   struct Row {
     std::string name;

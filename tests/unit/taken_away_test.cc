@@ -85,6 +85,19 @@ TEST_F(TakenAwayTest, EndsWithTheAddressBackAndWithTheNicGone) {
   EXPECT_THAT(taken_away_.Problems(), IsEmpty());
 }
 
+TEST_F(TakenAwayTest, EndsWhereTheAddressIsPutOnNoMemberAndWhereTheNicIsNoMemberAnyMore) {
+  Note();
+  Remove("198.51.100.1");
+  Remove("2001:db8::1");
+  Note();
+  facts_.addresses.push_back({.link = IfIndex{9}, .ip = *IpPrefix::Parse("198.51.100.1/24")});
+  EXPECT_THAT(Note(), IsEmpty());
+  EXPECT_THAT(taken_away_.Problems(), ElementsAre(StartsWith("2001:db8::1 was taken off eth0")));
+  served_.homes.erase(HomeOf(kEth0));
+  Note();
+  EXPECT_THAT(taken_away_.Problems(), IsEmpty());
+}
+
 TEST_F(TakenAwayTest, WhatAPersonRemovesFromALiveNicOrOneThatIsSetDownIsHisWord) {
   Note();
   Remove("198.51.100.2");
