@@ -10,14 +10,16 @@
 namespace stronghost {
 namespace {
 
-bool IsDead(const Facts& facts, IfIndex link) {
-  const auto it = facts.links.find(link);
-  return it != facts.links.end() && it->second.admin_up && !it->second.carrier;
-}
-
-bool IsHome(const DatapathState& state, IfIndex link) {
-  return std::any_of(state.homes.begin(), state.homes.end(),
-                     [link](const auto& entry) { return entry.second.link == link; });
+// Homes' own NICs that are set up and have no carrier.
+std::set<IfIndex> DeadNics(const DatapathState& state, const Facts& facts) {
+  std::set<IfIndex> dead;
+  for (const auto& [index, home] : state.homes) {
+    const auto it = facts.links.find(home.link);
+    if (it != facts.links.end() && it->second.admin_up && !it->second.carrier) {
+      dead.insert(home.link);
+    }
+  }
+  return dead;
 }
 
 bool IsSomewhere(const Facts& facts, const IpAddress& address) {
@@ -29,23 +31,24 @@ bool IsSomewhere(const Facts& facts, const IpAddress& address) {
 
 std::vector<std::string> TakenAway::Note(const DatapathState& before, const DatapathState& after,
                                          const Facts& facts) {
-  const auto is_served = [&after](const IpAddress& address) {
-    return after.addresses.contains({.address = address});
-  };
+  const std::set<IfIndex> dead = DeadNics(after, facts);
+  if (dead.empty()) {
+    losses_.clear();
+    return {};
+  }
   const auto is_found = [&](const IpAddress& address) {
-    return is_served(address) || IsSomewhere(facts, address);
+    return after.addresses.contains({.address = address}) || IsSomewhere(facts, address);
   };
   for (auto it = losses_.begin(); it != losses_.end();) {
-    std::set<IpAddress>& addresses = it->second.addresses;
-    std::erase_if(addresses, is_found);
-    const bool over = addresses.empty() || !IsDead(facts, it->first) || !IsHome(after, it->first);
+    std::erase_if(it->second.addresses, is_found);
+    const bool over = it->second.addresses.empty() || !dead.contains(it->first);
     it = over ? losses_.erase(it) : std::next(it);
   }
   std::set<IfIndex> changed;
   for (const auto& [key, owner] : before.addresses) {
     const auto home = before.homes.find(owner.home);
-    if (key.address.IsLinkLocal() || is_found(key.address) || home == before.homes.end() ||
-        !IsHome(after, home->second.link) || !IsDead(facts, home->second.link)) {
+    if (key.address.IsLinkLocal() || home == before.homes.end() ||
+        !dead.contains(home->second.link) || is_found(key.address)) {
       continue;
     }
     const IfIndex link = home->second.link;
@@ -71,16 +74,20 @@ std::vector<std::string> TakenAway::Problems() const {
 }
 
 std::string TakenAway::Loss::Problem() const {
-  const auto append = [](std::string* out, const IpAddress& address) {
-    absl::StrAppend(out, address.ToString());
-  };
+  constexpr size_t kNamed = 4;
+  std::vector<std::string> names;
+  for (auto it = addresses.begin(); it != addresses.end() && names.size() < kNamed; ++it) {
+    names.push_back(it->ToString());
+  }
+  if (addresses.size() > kNamed) {
+    names.push_back(absl::StrCat(addresses.size() - kNamed, " more"));
+  }
+  const bool one = addresses.size() == 1;
   const auto append_manager = [](std::string* out, const AddressManager& manager) {
     absl::StrAppend(out, manager.name, " by ", manager.setting);
   };
-  return absl::StrCat(absl::StrJoin(addresses, ", ", append),
-                      addresses.size() == 1 ? " was" : " were", " taken off ", nic,
-                      ", which has no carrier, and nobody serves ",
-                      addresses.size() == 1 ? "it" : "them",
+  return absl::StrCat(absl::StrJoin(names, ", "), one ? " was" : " were", " taken off ", nic,
+                      ", which has no carrier, and nobody serves ", one ? "it" : "them",
                       " now; have what manages its addresses keep them meanwhile, ",
                       absl::StrJoin(kAddressManagers, ", ", append_manager));
 }

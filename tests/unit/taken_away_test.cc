@@ -71,6 +71,29 @@ TEST_F(TakenAwayTest, IsToldWithTheMendAsItGrowsAndNamedUntilTheCarrierIsBack) {
   EXPECT_THAT(taken_away_.Problems(), IsEmpty());
 }
 
+TEST_F(TakenAwayTest, EachNicHasItsOwn) {
+  facts_.links[kEth1].carrier = false;
+  Note();
+  Remove("198.51.100.1");
+  Remove("198.51.100.2");
+  EXPECT_THAT(Note(), ElementsAre(StartsWith("198.51.100.1 was taken off eth0"),
+                                  StartsWith("198.51.100.2 was taken off eth1")));
+  facts_.links[kEth0].carrier = true;
+  Note();
+  EXPECT_THAT(taken_away_.Problems(), ElementsAre(StartsWith("198.51.100.2 was taken off eth1")));
+}
+
+TEST_F(TakenAwayTest, OfManyAFewAreNamed) {
+  for (const char* ip : {"198.51.100.3", "198.51.100.4", "198.51.100.5", "198.51.100.6"}) {
+    Add(kEth0, ip);
+  }
+  Note();
+  served_.addresses.clear();
+  facts_.addresses.clear();
+  EXPECT_THAT(Note(), ElementsAre(StartsWith("198.51.100.1, 198.51.100.3, 198.51.100.4, "
+                                             "198.51.100.5, 2 more were taken off eth0")));
+}
+
 TEST_F(TakenAwayTest, EndsWithTheAddressBackAndWithTheNicGone) {
   Note();
   Remove("198.51.100.1");
