@@ -19,19 +19,18 @@ namespace {
 // Room for several turns of the schedule, so that a busy wire doesn't refuse frames.
 constexpr int kSendBuffer = 4 << 20;
 
+// Down or gone: the link's own event is on its way.
+bool IsNoWire(int error) {
+  return error == ENETDOWN || error == ENXIO || error == ENODEV;
+}
+
 // Errors after which the wire's other frames would fail as well.
 bool IsFinal(int error) {
-  return error == ENETDOWN || error == ENXIO || error == ENODEV || error == EAGAIN ||
-         error == EBADF;
+  return error == EAGAIN || error == EBADF;
 }
 
 const char* MendOf(int error) {
   switch (error) {
-    case ENETDOWN:
-      return "; the interface is administratively down";
-    case ENXIO:
-    case ENODEV:
-      return "; the interface is gone";
     case EAGAIN:
     case ENOBUFS:
       return "; the interface's queue is full, lost frames are repeated";
@@ -119,6 +118,10 @@ void Announcer::SendOn(IfIndex wire, const std::vector<const Frame*>& frames, Se
       continue;
     }
     const int error = errno;
+    if (IsNoWire(error)) {
+      Forget(wire);
+      break;
+    }
     const size_t lost = IsFinal(error) ? frames.size() - next : 1;
     if (failure.frames == 0) {
       failure.status = ErrnoError(
@@ -126,9 +129,6 @@ void Announcer::SendOn(IfIndex wire, const std::vector<const Frame*>& frames, Se
     }
     failure.frames += lost;
     next += lost;
-    if (error == ENXIO || error == ENODEV) {
-      Forget(wire);
-    }
   }
   if (failure.frames > 0) {
     report.failures.push_back(std::move(failure));

@@ -22,7 +22,8 @@ struct SendFailure {
 
 struct SendReport {
   size_t sent = 0;
-  std::vector<SendFailure> failures;  // at most one a wire
+  // At most one a wire. None of a wire that is down or gone: its link event says so.
+  std::vector<SendFailure> failures;
 };
 
 // Sends through one packet socket a wire (packet(7)), opened at the first frame in the network
@@ -30,8 +31,8 @@ struct SendReport {
 // ordinary way through tc and the qdisc, so captures on this host show them and steering has the
 // last word on them.
 //
-// Failure: a wire that is down, gone or full costs its own frames only. They are counted, not
-// kept: the schedule repeats what matters, and a wire that went down is no longer the wire.
+// Failure: a wire that is down, gone or full costs its own frames only. They are not kept: the
+// schedule repeats what matters, and a wire that went down is no longer the wire.
 class Announcer {
  public:
   SendReport Send(const std::vector<DueFrame>& frames);

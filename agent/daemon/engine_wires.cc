@@ -93,6 +93,8 @@ void Engine::Tell() {
     return;
   }
   for (const WireMove& move : moves_) {
+    // What is still announced there says so again.
+    ClearProblem(absl::StrCat("announce on ", NameOf(move.from)));
     Announce(move.home);
   }
   SendDue();

@@ -102,6 +102,31 @@ TEST_P(Speaker, IsOneWhileBothNicsAreSaturated) {
   }
 }
 
+class Announcements : public AgentLab {
+ protected:
+  void AwaitProblems(const ::testing::Matcher<std::string>& wanted) {
+    std::string problems;
+    ASSERT_OK(Await(
+        absl::Seconds(10),
+        [&] {
+          problems = agent().Status().value().at("problems").dump();
+          return wanted.Matches(problems);
+        },
+        "status's problems"))
+        << problems << agent().Log();
+  }
+};
+
+TEST_F(Announcements, ThatAStandInRefusedAreNoProblemOnceTheHomeIsBack) {
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow", "50ms")));
+  ASSERT_OK(lab().server().Check(
+      {"tc", "qdisc", "add", "dev", "eth1", "root", "handle", "1:", "pfifo", "limit", "0"}));
+  ASSERT_NO_FATAL_FAILURE(PullAndAwait(0, "eth1"));
+  ASSERT_NO_FATAL_FAILURE(AwaitProblems(::testing::HasSubstr("announce on eth1")));
+  ASSERT_NO_FATAL_FAILURE(PlugAndAwait(0));
+  ASSERT_NO_FATAL_FAILURE(AwaitProblems("[]"));
+}
+
 // The trouble that is ended: the test can fail.
 TEST(PlainLinux, AnswersFromEveryNic) {
   auto lab = Lab::Create();

@@ -231,7 +231,7 @@ TEST_F(AnnounceLabTest, ScheduleDrivesTheWireAtItsPace) {
   EXPECT_EQ((*capture)->Missed(), 0);
 }
 
-TEST_F(AnnounceLabTest, WireThatIsDownOrGoneCostsOnlyItsOwnFrames) {
+TEST_F(AnnounceLabTest, WireThatIsDownOrGoneCostsOnlyItsOwnFramesAndIsNoFailure) {
   SendGood("h1", {LearningFrame(kMac0)});
   const IfIndex h1 = Index("h1");
   ASSERT_OK(host_->IpBatch("link set h1 down\n"));
@@ -239,10 +239,7 @@ TEST_F(AnnounceLabTest, WireThatIsDownOrGoneCostsOnlyItsOwnFrames) {
   const std::vector<DueFrame> due = {{h1, frame}, {Index("h0"), frame}, {h1, frame}};
   SendReport report = SendDue(due);
   EXPECT_EQ(report.sent, 1U);
-  ASSERT_EQ(report.failures.size(), 1U);
-  EXPECT_EQ(report.failures[0].wire, h1);
-  EXPECT_EQ(report.failures[0].frames, 2U);
-  EXPECT_THAT(Message(report.failures[0].status), HasSubstr("administratively down"));
+  EXPECT_THAT(report.failures, IsEmpty());
 
   ASSERT_OK(host_->IpBatch("link set h1 up\n"));
   SendGood("h1", {frame});
@@ -250,8 +247,7 @@ TEST_F(AnnounceLabTest, WireThatIsDownOrGoneCostsOnlyItsOwnFrames) {
   ASSERT_OK(host_->IpBatch("link del h1\n"));
   report = SendDue(due);
   EXPECT_EQ(report.sent, 1U);
-  ASSERT_EQ(report.failures.size(), 1U);
-  EXPECT_THAT(Message(report.failures[0].status), HasSubstr("is gone"));
+  EXPECT_THAT(report.failures, IsEmpty());
 }
 
 TEST_F(AnnounceLabTest, FrameTooLongForTheWireDoesNotStopTheOthers) {
@@ -275,13 +271,17 @@ TEST_F(AnnounceLabTest, MembershipsAreThoseOfTheCallersNamespace) {
   request.imr_ifindex = static_cast<int>(ToInt(Index("h0")));
   ASSERT_EQ(setsockopt(socket->get(), IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof(request)), 0);
 
-  const auto read = host_->Run([] { return ReadMemberships(); });
-  ASSERT_OK(read.status());
-  const LinkMemberships& h0 = read->at(Index("h0"));
-  EXPECT_THAT(h0.groups, Contains(group));
-  EXPECT_THAT(h0.groups, Contains(Ip("ff02::1:ff00:1")));
-  EXPECT_THAT(h0.macs, Contains(MulticastMac(group)));
-  EXPECT_THAT(h0.macs, Contains(MulticastMac(Ip("ff02::1:ff00:1"))));
+  absl::StatusOr<Memberships> read;
+  // The kernel joins an address's solicited-node group a moment after it has taken the address.
+  ASSERT_OK(lab::Await(
+      kDeadline,
+      [&] {
+        read = host_->Run([] { return ReadMemberships(); });
+        return read.ok() &&
+               ::testing::Matches(Contains(Ip("ff02::1:ff00:1")))((*read)[Index("h0")].groups);
+      },
+      "the group of the new address"));
+  EXPECT_THAT(read->at(Index("h0")).groups, Contains(group));
   EXPECT_THAT(read->at(Index("h1")).groups, Not(Contains(group)));
 }
 
