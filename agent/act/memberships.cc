@@ -80,21 +80,6 @@ bool ParseIgmp6(const Columns& columns, Memberships& out) {
   return true;
 }
 
-// "4    eth0            1     0     01005e000001"
-bool ParseDevMcast(const Columns& columns, Memberships& out) {
-  IfIndex link = IfIndex::kNone;
-  if (columns.size() < 5 || !ParseIndex(columns[0], link)) {
-    return false;
-  }
-  const std::string raw = ParseHex(columns[4]);
-  MacAddress mac;
-  if (raw.size() == mac.bytes.size()) {
-    std::copy_n(Bytes(raw), raw.size(), mac.bytes.begin());
-    out[link].macs.push_back(mac);
-  }
-  return !raw.empty();
-}
-
 // Gives each line that is not blank to `parse(line, columns)`.
 template <typename Parse>
 absl::Status ForEachLine(absl::string_view text, absl::string_view file, size_t headings,
@@ -111,12 +96,6 @@ absl::Status ForEachLine(absl::string_view text, absl::string_view file, size_t 
   return absl::OkStatus();
 }
 
-template <typename T>
-void SortUnique(std::vector<T>& values) {
-  std::sort(values.begin(), values.end());
-  values.erase(std::unique(values.begin(), values.end()), values.end());
-}
-
 absl::StatusOr<std::string> ReadProcNet(absl::string_view file) {
   // Not /proc/net: that is the namespace of the process's first thread.
   absl::StatusOr<std::string> text = ReadTextFile(absl::StrCat("/proc/thread-self/net/", file));
@@ -125,8 +104,7 @@ absl::StatusOr<std::string> ReadProcNet(absl::string_view file) {
 
 }  // namespace
 
-absl::StatusOr<Memberships> ParseMemberships(absl::string_view igmp, absl::string_view igmp6,
-                                             absl::string_view dev_mcast) {
+absl::StatusOr<Memberships> ParseMemberships(absl::string_view igmp, absl::string_view igmp6) {
   Memberships out;
   IgmpParser v4;
   RETURN_IF_ERROR(ForEachLine(igmp, "igmp", 1, [&](absl::string_view line, const Columns& c) {
@@ -134,12 +112,10 @@ absl::StatusOr<Memberships> ParseMemberships(absl::string_view igmp, absl::strin
   }));
   RETURN_IF_ERROR(ForEachLine(
       igmp6, "igmp6", 0, [&](absl::string_view, const Columns& c) { return ParseIgmp6(c, out); }));
-  RETURN_IF_ERROR(ForEachLine(dev_mcast, "dev_mcast", 0, [&](absl::string_view, const Columns& c) {
-    return ParseDevMcast(c, out);
-  }));
   for (auto& [link, memberships] : out) {
-    SortUnique(memberships.groups);
-    SortUnique(memberships.macs);
+    std::vector<IpAddress>& groups = memberships.groups;
+    std::sort(groups.begin(), groups.end());
+    groups.erase(std::unique(groups.begin(), groups.end()), groups.end());
   }
   return out;
 }
@@ -147,8 +123,7 @@ absl::StatusOr<Memberships> ParseMemberships(absl::string_view igmp, absl::strin
 absl::StatusOr<Memberships> ReadMemberships() {
   ASSIGN_OR_RETURN(const std::string igmp, ReadProcNet("igmp"));
   ASSIGN_OR_RETURN(const std::string igmp6, ReadProcNet("igmp6"));
-  ASSIGN_OR_RETURN(const std::string dev_mcast, ReadProcNet("dev_mcast"));
-  return ParseMemberships(igmp, igmp6, dev_mcast);
+  return ParseMemberships(igmp, igmp6);
 }
 
 }  // namespace stronghost

@@ -1,5 +1,5 @@
-// Multicast that the interfaces of a network namespace take part in: what a stand-in has to hear
-// for its siblings (MACs for its filter) and to report for them (groups).
+// Multicast groups that the interfaces of a network namespace are in: what a stand-in has to hear
+// and to report for its siblings.
 #pragma once
 
 #include <vector>
@@ -15,7 +15,6 @@ namespace stronghost {
 struct LinkMemberships {
   int igmp_version = 3;           // what the querier that the kernel hears speaks: 1, 2 or 3
   std::vector<IpAddress> groups;  // IPv4, then IPv6; sorted, each once
-  std::vector<MacAddress> macs;   // the device's own multicast list; sorted, each once
 
   bool operator==(const LinkMemberships&) const = default;
 };
@@ -23,12 +22,9 @@ struct LinkMemberships {
 // Interfaces that are in no group have no entry.
 using Memberships = absl::btree_map<IfIndex, LinkMemberships>;
 
-// Parses the texts of /proc/net/igmp, igmp6 and dev_mcast (net/ipv4/igmp.c, net/ipv6/mcast.c,
-// net/core/net-procfs.c). Columns that a later kernel appends are ignored; addresses of
-// interfaces that are no Ethernet are left out. Any other surprise is an error that names file
-// and line.
-absl::StatusOr<Memberships> ParseMemberships(absl::string_view igmp, absl::string_view igmp6,
-                                             absl::string_view dev_mcast);
+// Parses the texts of /proc/net/igmp and igmp6 (net/ipv4/igmp.c, net/ipv6/mcast.c). Columns that a
+// later kernel appends are ignored; any other surprise is an error that names file and line.
+absl::StatusOr<Memberships> ParseMemberships(absl::string_view igmp, absl::string_view igmp6);
 
 // Reads them for the network namespace of the calling thread. A kernel without one of the
 // families lacks its file: that is no error.

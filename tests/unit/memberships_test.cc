@@ -28,38 +28,25 @@ constexpr char kIgmp6[] =
     "4    eth0            ff020000000000000000000000000001     1 0000000C 0\n"
     "12   V1longname.100  ff0200000000000000000000000000fb     2 00000004 0 and a later column\n";
 
-constexpr char kDevMcast[] =
-    "4    eth0            2     0     333300000001\n"
-    "4    eth0            1     0     01005e000001\n"
-    "4    eth0            1     0     01005e000001\n"
-    "9    ib0             1     0     00ffffffff12401b0001000000000000ffffffff\n"
-    "12   V1longname.100  1     0     01005e010203\n";
-
 IpAddress Ip(absl::string_view text) {
   return IpAddress::Parse(text).value();
 }
-MacAddress Mac(absl::string_view text) {
-  return MacAddress::Parse(text).value();
-}
 
-TEST(MembershipsTest, ReadsGroupsVersionsAndMacsOfEveryInterface) {
-  const auto parsed = ParseMemberships(kIgmp, kIgmp6, kDevMcast);
+TEST(MembershipsTest, ReadsGroupsAndVersionsOfEveryInterface) {
+  const auto parsed = ParseMemberships(kIgmp, kIgmp6);
   ASSERT_TRUE(parsed.ok()) << parsed.status();
   const LinkMemberships& eth0 = parsed->at(IfIndex{4});
   EXPECT_EQ(eth0.igmp_version, 2);
   EXPECT_THAT(eth0.groups,
               ElementsAre(Ip("224.0.0.1"), Ip("224.0.0.251"), Ip("ff02::1"), Ip("ff02::1:ff00:1")));
-  EXPECT_THAT(eth0.macs, ElementsAre(Mac("01:00:5e:00:00:01"), Mac("33:33:00:00:00:01")));
   const LinkMemberships& vlan = parsed->at(IfIndex{12});
   EXPECT_EQ(vlan.igmp_version, 3) << "the V1 of its name is not its querier";
   EXPECT_THAT(vlan.groups, ElementsAre(Ip("239.1.2.3"), Ip("ff02::fb")));
-  EXPECT_THAT(vlan.macs, ElementsAre(Mac("01:00:5e:01:02:03")));
-  EXPECT_FALSE(parsed->contains(IfIndex{9})) << "no Ethernet";
   EXPECT_FALSE(parsed->contains(IfIndex{13})) << "in no group";
 }
 
 TEST(MembershipsTest, KernelsWithoutAFamilyHaveNoFile) {
-  const auto parsed = ParseMemberships("", "", "");
+  const auto parsed = ParseMemberships("", "");
   ASSERT_TRUE(parsed.ok());
   EXPECT_THAT(*parsed, IsEmpty());
 }
@@ -68,23 +55,19 @@ TEST(MembershipsTest, SurprisesAreErrorsThatNameFileAndLine) {
   struct Row {
     const char* igmp;
     const char* igmp6;
-    const char* dev_mcast;
     const char* says;
   };
   for (const Row& row : {
-           Row{"head\n\t\t\t\t010000E0 1\n", "", "", "igmp line 2"},
-           Row{"head\n4\teth0 : 1 V3\n\t\t\t\t0E0 1\n", "", "", "igmp line 3"},
-           Row{"head\n4\teth0 : 1\n", "", "", "igmp line 2"},
-           Row{"head\n4\teth0 1 V3\n", "", "", "igmp line 2"},
-           Row{"head\nx\teth0 : 1 V3\n", "", "", "igmp line 2"},
-           Row{"", "4 eth0 ff02000000000000000000000000001 1 0 0\n", "", "igmp6 line 1"},
-           Row{"", "4 eth0\n", "", "igmp6 line 1"},
-           Row{"", "", "4 eth0 1 0 01005e00000g\n", "dev_mcast line 1"},
-           Row{"", "", "0 eth0 1 0 01005e000001\n", "dev_mcast line 1"},
-           Row{"", "", "4 eth0 1 0\n", "dev_mcast line 1"},
+           Row{"head\n\t\t\t\t010000E0 1\n", "", "igmp line 2"},
+           Row{"head\n4\teth0 : 1 V3\n\t\t\t\t0E0 1\n", "", "igmp line 3"},
+           Row{"head\n4\teth0 : 1\n", "", "igmp line 2"},
+           Row{"head\n4\teth0 1 V3\n", "", "igmp line 2"},
+           Row{"head\nx\teth0 : 1 V3\n", "", "igmp line 2"},
+           Row{"", "4 eth0 ff02000000000000000000000000001 1 0 0\n", "igmp6 line 1"},
+           Row{"", "4 eth0\n", "igmp6 line 1"},
        }) {
-    const auto parsed = ParseMemberships(row.igmp, row.igmp6, row.dev_mcast);
-    ASSERT_FALSE(parsed.ok()) << row.igmp << row.igmp6 << row.dev_mcast;
+    const auto parsed = ParseMemberships(row.igmp, row.igmp6);
+    ASSERT_FALSE(parsed.ok()) << row.igmp << row.igmp6;
     EXPECT_THAT(std::string(parsed.status().message()), HasSubstr(row.says));
   }
 }
