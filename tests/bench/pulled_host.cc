@@ -54,6 +54,7 @@ absl::StatusOr<std::unique_ptr<PulledHost>> PulledHost::Make(const HostOptions& 
     RETURN_IF_ERROR(Ip({"link", "set", nic, "netns", server.name()}));
   }
   RETURN_IF_ERROR(Ip({"link", "set", "eth2", "netns", client.name()}));
+  RETURN_IF_ERROR(Ip({"link", "set", "eth3", "up"}));
   ASSIGN_OR_RETURN(lab::Rtnl links, lab::Rtnl::Open(server));
   std::unique_ptr<PulledHost> host(
       new PulledHost(options, hypervisor, std::move(server), std::move(client), std::move(links)));
@@ -123,6 +124,11 @@ absl::StatusOr<std::string> PulledHost::Wire() {
     return "";
   }
   return links.at(active).get<std::string>();
+}
+
+absl::Status PulledHost::Plug() {
+  RETURN_IF_ERROR(hypervisor_->SetLink("n3", true));
+  return hypervisor_->SetLink("n0", true);
 }
 
 absl::Status PulledHost::AwaitHome() {

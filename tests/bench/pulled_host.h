@@ -28,8 +28,9 @@ struct HostOptions {
 
 // The guest's eth0 and eth1 (n0 and n1 for the hypervisor) in the server's namespace, eth2 in the
 // client's, all on one hub. The address that is looked at is .1, on eth0, or on the bond or team
-// that prefers eth0; without one eth1 has .2. The NICs go back to the guest's first namespace
-// at GiveBack(); a host that ends without it takes them along.
+// that prefers eth0; without one eth1 has .2. eth3 (n3) is up in the guest's first namespace, and
+// nobody uses it. The NICs go back there at GiveBack(); a host that ends without it takes them
+// along.
 class PulledHost {
  public:
   // On return every link is up and the address is on eth0. The hypervisor has to live longer.
@@ -44,7 +45,10 @@ class PulledHost {
 
   // eth0's cable.
   absl::Status Pull() { return hypervisor_->SetLink("n0", false); }
-  absl::Status Plug() { return hypervisor_->SetLink("n0", true); }
+  // eth3's.
+  absl::Status PullOther() { return hypervisor_->SetLink("n3", false); }
+  // Both.
+  absl::Status Plug();
   // Waits until eth0 carries the address, after a Plug().
   absl::Status AwaitHome();
   // An error unless eth0 lost its carrier and, if anything could, eth1 carries the address.
