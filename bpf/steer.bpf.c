@@ -97,7 +97,7 @@ static __noinline int send_to_other_group(struct __sk_buff *skb, const struct sh
 static __noinline int send_by_wire(struct __sk_buff *skb, struct sh_home *home, __u32 index,
 				   bool routed)
 {
-	__u32 here = home->ifindex == skb->ifindex ? index : member_on(index, skb->ifindex);
+	__u32 here = home->ifindex == skb->ifindex ? index : member_on(home->next, skb->ifindex);
 	__u32 wire = wire_now(skb, home, index);
 	struct sh_home *here_home = home_at(here);
 

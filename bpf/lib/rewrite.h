@@ -110,7 +110,7 @@ static __always_inline bool rewrite_source(struct __sk_buff *skb, const struct s
 					   __u32 index, const struct sh_home *here, __u32 wire)
 {
 	void *data = (void *)(long)skb->data, *data_end = (void *)(long)skb->data_end;
-	struct sh_mac mac = home->mac, home_mac = home->mac, here_mac = here->mac;
+	const struct sh_mac *mac = &home->mac;
 	const struct ethhdr *eth = data;
 	struct headers headers = {};
 	struct sh_home *other;
@@ -118,20 +118,20 @@ static __always_inline bool rewrite_source(struct __sk_buff *skb, const struct s
 	if (home->flags & SH_HOME_STAY) {
 		other = home_at(member_on(index, wire));
 		if (other && other->ifindex == wire)
-			mac = other->mac;
+			mac = &other->mac;
 	}
 	if (data + ETH_LEN > data_end)
 		return false;
-	if (same_mac(eth->h_source, mac.bytes) ||
-	    (!same_mac(eth->h_source, home_mac.bytes) && !same_mac(eth->h_source, here_mac.bytes)))
+	if (same_mac(eth->h_source, mac->bytes) || (!same_mac(eth->h_source, home->mac.bytes) &&
+						    !same_mac(eth->h_source, here->mac.bytes)))
 		return true;
 	headers.protocol = ether_type(data);
 	if (data + IPV6_END <= data_end)
 		headers.next_header = ((const struct ipv6hdr *)(data + ETH_LEN))->nexthdr;
-	if (bpf_skb_store_bytes(skb, offsetof(struct ethhdr, h_source), &mac, sizeof(mac), 0))
+	if (bpf_skb_store_bytes(skb, offsetof(struct ethhdr, h_source), mac, sizeof(*mac), 0))
 		return false;
 	return !carries_macs(&headers) ||
-	       rewrite_payload(skb, &headers, &home_mac, &here_mac, &mac);
+	       rewrite_payload(skb, &headers, &home->mac, &here->mac, mac);
 }
 
 /* bpf_redirect(BPF_F_INGRESS) runs eth_type_trans() again: the home must find its own MAC. */
