@@ -19,11 +19,6 @@ namespace {
 // Room for several turns of the schedule, so that a busy wire doesn't refuse frames.
 constexpr int kSendBuffer = 4 << 20;
 
-// Down or gone: the link's own event is on its way.
-bool IsNoWire(int error) {
-  return error == ENETDOWN || error == ENXIO || error == ENODEV;
-}
-
 // Errors after which the wire's other frames would fail as well.
 bool IsFinal(int error) {
   return error == EAGAIN || error == EBADF;
@@ -118,7 +113,7 @@ void Announcer::SendOn(IfIndex wire, const std::vector<const Frame*>& frames, Se
       continue;
     }
     const int error = errno;
-    if (IsNoWire(error)) {
+    if (IsLinkLost(error)) {
       Forget(wire);
       break;
     }

@@ -32,7 +32,8 @@ struct SendReport {
 // last word on them.
 //
 // Failure: a wire that is down, gone or full costs its own frames only. They are not kept: the
-// schedule repeats what matters, and a wire that went down is no longer the wire.
+// schedule repeats what matters, and a wire that went down is no longer the wire, unless nothing
+// else is left.
 class Announcer {
  public:
   SendReport Send(const std::vector<DueFrame>& frames);

@@ -30,7 +30,8 @@ absl::Status Prober::Send(IfIndex nic, const Frame& frame) {
   std::memcpy(&to.sll_protocol, frame.data() + 12, sizeof(to.sll_protocol));
   const void* address = &to;
   if (sendto(socket_.get(), frame.data(), frame.size(), MSG_DONTWAIT,
-             static_cast<const sockaddr*>(address), sizeof(to)) < 0) {
+             static_cast<const sockaddr*>(address), sizeof(to)) < 0 &&
+      !IsLinkLost(errno)) {
     return ErrnoError(errno, absl::StrCat("send a probe on interface ", ToInt(nic)));
   }
   return absl::OkStatus();

@@ -13,7 +13,8 @@ namespace stronghost {
 // is put on, and steer, which knows only wires, would take it elsewhere. It receives nothing.
 class Prober {
  public:
-  // Error: the NIC is down, gone or full, and the frame is lost.
+  // Error: the NIC is full, say, and the frame is lost. It is lost on a NIC that is down or gone as
+  // well, which is no error: the link's own event says so.
   absl::Status Send(IfIndex nic, const Frame& frame);
 
  private:

@@ -1,5 +1,6 @@
 #include "agent/base/status.h"
 
+#include <cerrno>
 #include <cstdlib>
 #include <string>
 
@@ -19,6 +20,10 @@ absl::Status Annotate(const absl::Status& status, absl::string_view context) {
     return status;
   }
   return {status.code(), absl::StrCat(context, ": ", status.message())};
+}
+
+bool IsLinkLost(int error_number) {
+  return error_number == ENETDOWN || error_number == ENXIO || error_number == ENODEV;
 }
 
 std::string Message(const absl::Status& status) {

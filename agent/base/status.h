@@ -17,6 +17,10 @@ namespace stronghost {
 // an internal error, never OK.
 absl::Status ErrnoError(int error_number, absl::string_view what);
 
+// Whether errno of a packet socket (packet(7)) says that its interface is down or gone. The link's
+// own event says so as well, and better.
+bool IsLinkLost(int error_number);
+
 // `status` with "CONTEXT: " before its message; OK stays OK.
 absl::Status Annotate(const absl::Status& status, absl::string_view context);
 

@@ -193,7 +193,7 @@ void Engine::ForgetMac(IfIndex link) {
 // One of the same name or number may come back with nothing of what was set on this one.
 void Engine::ForgetLink(IfIndex link) {
   announcer_.Forget(link);
-  ClearProblem(absl::StrCat("announce on ", NameOf(link)));
+  refused_.erase(link);
   drivers_->Forget(link);
   attachments_.erase(link);
   applied_sysctls_.reset();

@@ -198,6 +198,8 @@ class Engine {
   void Announce(HomeIndex home);
   [[nodiscard]] AnnounceJob JobOf(HomeIndex home) const;
   void SendDue();
+  [[nodiscard]] std::string RefusedBy(IfIndex wire) const;  // of refused_, as a problem
+  [[nodiscard]] bool StandsIn(IfIndex wire) const;
   void Report(const WireMove& move);
   std::string CauseOf(HomeIndex home, IfIndex from, IfIndex to) const;
 
@@ -257,6 +259,8 @@ class Engine {
   absl::btree_map<IfIndex, absl::Time> last_alive_;  // last poll that found carrier
   absl::btree_map<std::string, NicHistory> history_;
   absl::btree_map<std::string, std::string> failures_;  // topic -> what is wrong
+  // Wires that refused announcements, and why; until they take some or stand in for nobody.
+  absl::btree_map<IfIndex, std::string> refused_;
   // Addresses that a home took in lately, so that announcements go on when more comes.
   absl::btree_map<HomeIndex, std::pair<absl::Time, std::vector<IpAddress>>> arrived_;
   // The unspecified address: the home's MAC.

@@ -250,6 +250,11 @@ std::vector<std::string> Engine::Problems() const {
   for (const auto& [topic, text] : failures_) {
     problems.push_back(text);
   }
+  for (const auto& [wire, text] : refused_) {
+    if (facts_.links.contains(wire)) {
+      problems.push_back(RefusedBy(wire));
+    }
+  }
   for (const std::vector<std::string>& more :
        {paths_.Problems(), ConflictProblems(), taken_away_.Problems()}) {
     problems.insert(problems.end(), more.begin(), more.end());

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/act/sysctls.h"
 #include "agent/base/clock.h"
+#include "agent/base/status.h"
 #include "agent/daemon/engine.h"
 
 namespace stronghost {
@@ -93,8 +94,9 @@ void Engine::Tell() {
     return;
   }
   for (const WireMove& move : moves_) {
-    // What is still announced there says so again.
-    ClearProblem(absl::StrCat("announce on ", NameOf(move.from)));
+    if (!StandsIn(move.from)) {
+      refused_.erase(move.from);
+    }
     Announce(move.home);
   }
   SendDue();
@@ -110,12 +112,30 @@ void Engine::SendDue() {
     wires.insert(frame.wire);
   }
   for (const SendFailure& failure : announcer_.Send(frames).failures) {
-    Problem(absl::StrCat("announce on ", NameOf(failure.wire)), failure.status);
     wires.erase(failure.wire);
+    std::string text = Message(failure.status);
+    std::string& known = refused_[failure.wire];
+    if (known != text) {
+      known = std::move(text);
+      observer_.on_problem(RefusedBy(failure.wire));
+    }
   }
   for (const IfIndex wire : wires) {
-    ClearProblem(absl::StrCat("announce on ", NameOf(wire)));
+    refused_.erase(wire);
   }
+}
+
+std::string Engine::RefusedBy(IfIndex wire) const {
+  return absl::StrCat("announce on ", NameOf(wire), ": ", refused_.at(wire));
+}
+
+// For a home that is another NIC.
+bool Engine::StandsIn(IfIndex wire) const {
+  return std::any_of(memory_.begin(), memory_.end(), [this, wire](const auto& entry) {
+    const auto home = applied_.homes.find(entry.first);
+    return entry.second.path.wire == wire && home != applied_.homes.end() &&
+           home->second.link != wire;
+  });
 }
 
 void Engine::Announce(HomeIndex index) {

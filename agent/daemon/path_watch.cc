@@ -54,7 +54,8 @@ Frame FrameOf(const Question& question, const MacAddress& to, const MacAddress& 
 }  // namespace
 
 void PathWatch::Look(const PathScene& scene, GatewaySlots& slots) {
-  send_status_ = absl::OkStatus();
+  absl::erase_if(refused_,
+                 [&scene](const auto& entry) { return !scene.facts.links.contains(entry.first); });
   PathFindings findings;
   std::map<std::string, Group> groups;
   for (const GroupConfig& config : scene.config.groups) {
@@ -264,7 +265,11 @@ bool PathWatch::IsDead(const std::string& nic) const {
 }
 
 void PathWatch::Send(IfIndex link, const Frame& frame) {
-  send_status_.Update(prober_.Send(link, frame));
+  if (absl::Status status = prober_.Send(link, frame); status.ok()) {
+    refused_.erase(link);
+  } else {
+    refused_[link] = std::move(status);
+  }
 }
 
 void PathWatch::Ask(const Nic& nic, const MacAddress& mac, bool broadcast, const PathScene& scene) {

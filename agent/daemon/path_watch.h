@@ -60,8 +60,10 @@ class PathWatch {
   std::vector<std::pair<IfIndex, IpAddress>> TakeUnresolved() {
     return std::exchange(unresolved_, {});
   }
-  // Probes that could not be sent at the last look; OK: all were.
-  [[nodiscard]] const absl::Status& send_status() const { return send_status_; }
+  // Why the last probe of some NIC could not be sent; OK: those of all NICs were.
+  [[nodiscard]] absl::Status send_status() const {
+    return refused_.empty() ? absl::OkStatus() : refused_.begin()->second;
+  }
 
   // For status.
   void Describe(std::vector<GroupReport>& groups) const;
@@ -124,7 +126,7 @@ class PathWatch {
   std::vector<PathChange> changes_;
   std::vector<std::pair<IfIndex, IpAddress>> unresolved_;
   Prober prober_;
-  absl::Status send_status_;
+  absl::btree_map<IfIndex, absl::Status> refused_;  // of the last probe of each NIC
 };
 
 }  // namespace stronghost

@@ -174,7 +174,7 @@ class Exchange {
     const ssize_t count = recvfrom(sockets_[i].get(), frame.data(), frame.size(), MSG_DONTWAIT,
                                    static_cast<sockaddr*>(raw), &size);
     if (count < 0) {
-      if (errno == ENETDOWN || errno == ENXIO || errno == ENODEV) {
+      if (IsLinkLost(errno)) {
         hearing_.failures[nics_[i].link] =
             Message(ErrnoError(errno, absl::StrCat("listen on ", nics_[i].name)));
         waiting_[i].fd = -1;
