@@ -43,8 +43,10 @@ constexpr char kHow[] =
     "address awaited on its NIC, and 6 s go by. *Lost* counts packets; *outage* is the longest "
     "time in which packets were sent in vain; *gap* is the longest time between two arrivals, "
     "which holds the senders' own waiting for the one CPU as well (1 ms is none). Plain Linux "
-    "has no stand-in: its windows are lost to their end. *Second loss*: as many pulls again, each "
-    "300 ms after one of a NIC that nobody uses, with 950 ms until the window ends: the kernel "
+    "has no stand-in: its windows are lost to their end. *Second loss*, of some hosts: as many "
+    "pulls "
+    "again, each 300 ms after one of a NIC that nobody uses, with 950 ms until the window ends: "
+    "the kernel "
     "tells user space of a change within a second of another late (linkwatch), except of a port of "
     "a bond or team. Ratios are of the means of the "
     "outages, which a single bad pull shows in, where a median of 0 would hide it. Each figure: "
@@ -218,10 +220,12 @@ absl::Status Run(const BenchOptions& options, Report& report) {
       for (const Flow& flow : kFlows) {
         const Series& pulled = figures.at(loss).at(flow.Name());
         const Series& quiet = figures.at(Loss::kNone).at(flow.Name());
-        report.details.lines.push_back({name, NameOf(flow, loss), Spread(pulled.lost),
-                                        Spread(pulled.outage_ms), Spread(pulled.gap_ms),
-                                        Spread(quiet.lost), Spread(quiet.gap_ms),
-                                        absl::StrCat(pulled.duplicates + quiet.duplicates)});
+        const bool first = loss == Loss::kOne;  // its windows are as long as the quiet ones
+        report.details.lines.push_back(
+            {name, NameOf(flow, loss), Spread(pulled.lost), Spread(pulled.outage_ms),
+             Spread(pulled.gap_ms), first ? Spread(quiet.lost) : "",
+             first ? Spread(quiet.gap_ms) : "",
+             absl::StrCat(pulled.duplicates + (first ? quiet.duplicates : 0))});
         Progress(absl::StrCat(name, ", ", NameOf(flow, loss), ": lost ", Spread(pulled.lost)));
       }
     }

@@ -126,7 +126,13 @@ absl::StatusOr<std::string> PulledHost::Wire() {
   return links.at(active).get<std::string>();
 }
 
+absl::Status PulledHost::PullOther() {
+  other_pulled_ = true;
+  return hypervisor_->SetLink("n3", false);
+}
+
 absl::Status PulledHost::Plug() {
+  other_pulled_ = false;
   RETURN_IF_ERROR(hypervisor_->SetLink("n3", true));
   return hypervisor_->SetLink("n0", true);
 }
@@ -151,6 +157,12 @@ absl::Status PulledHost::CheckPulled() {
     return absl::InternalError(absl::StrCat(name(), ": after the pull eth0 has ",
                                             carrier ? "" : "no ", "carrier and '", wire,
                                             "' carries the address"));
+  }
+  // In this process's namespace, the guest's first.
+  ASSIGN_OR_RETURN(const lab::ExecResult eth3,
+                   lab::RunProgram({.argv = {"cat", "/sys/class/net/eth3/carrier"}}));
+  if (eth3.output != (other_pulled_ ? "0\n" : "1\n")) {
+    return absl::InternalError(absl::StrCat(name(), ": carrier of eth3: ", eth3.output));
   }
   return absl::OkStatus();
 }

@@ -46,12 +46,13 @@ class PulledHost {
   // eth0's cable.
   absl::Status Pull() { return hypervisor_->SetLink("n0", false); }
   // eth3's.
-  absl::Status PullOther() { return hypervisor_->SetLink("n3", false); }
+  absl::Status PullOther();
   // Both.
   absl::Status Plug();
   // Waits until eth0 carries the address, after a Plug().
   absl::Status AwaitHome();
-  // An error unless eth0 lost its carrier and, if anything could, eth1 carries the address.
+  // An error unless what was pulled lost its carrier and, if anything could, eth1 carries the
+  // address.
   absl::Status CheckPulled();
 
   absl::Status GiveBack();
@@ -76,6 +77,7 @@ class PulledHost {
   lab::NetNs client_;
   lab::Rtnl server_links_;
   std::optional<lab::Process> teamd_;
+  bool other_pulled_ = false;
   std::optional<lab::Agent> agent_;  // goes first
 };
 
