@@ -251,7 +251,11 @@ std::vector<std::string> Engine::Problems() const {
     problems.push_back(text);
   }
   for (const auto& [wire, text] : refused_) {
-    if (facts_.links.contains(wire)) {
+    // Whose homes are gone by a reload, or which is gone itself, is no wire.
+    const bool is_wire = std::any_of(memory_.begin(), memory_.end(), [&wire](const auto& entry) {
+      return entry.second.path.wire == wire;
+    });
+    if (is_wire) {
       problems.push_back(RefusedBy(wire));
     }
   }
