@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "agent/act/kernel_diff.h"
 #include "agent/act/kernel_record.h"
+#include "agent/act/move_addresses.h"
 #include "agent/act/sysctls.h"
 #include "agent/base/status.h"
 #include "agent/cli/detach_offline.h"
@@ -76,7 +77,7 @@ ApplyReport ReturnAddresses(NetlinkSocket& netlink, const KernelState& original,
   for (const AddressFact& address : original.moved) {
     steps.emplace_back(AddAddress{address, /*moved=*/true});
   }
-  ApplyReport report = ApplySteps(netlink, steps, facts);
+  ApplyReport report = AddMovingAddresses(netlink, steps, facts);
   for (const KernelStep& step : steps) {
     const bool failed = std::any_of(report.failures.begin(), report.failures.end(),
                                     [&step](const auto& failure) { return failure.step == step; });

@@ -8,8 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "agent/act/kernel_apply.h"
 #include "agent/act/masqueraded.h"
+#include "agent/act/move_addresses.h"
 #include "agent/act/neighbors.h"
 #include "agent/act/removal_limit.h"
 #include "agent/base/clock.h"
@@ -51,7 +51,7 @@ void Engine::MoveIn() {
       }
     }
   }
-  const ApplyReport report = ApplySteps(*netlink_, steps, facts_);
+  const ApplyReport report = AddMovingAddresses(*netlink_, steps, facts_);
   std::set<std::pair<IfIndex, IpAddress>> skip;  // refused, or known to be there
   for (const StepFailure& failure : report.failures) {
     const AddressFact& address = std::get<AddAddress>(failure.step).address;

@@ -106,9 +106,9 @@ TEST_P(KilledAtEveryStep, EveryAddressIsThereOnceAndNothingDangles) {
       }
       ASSERT_NO_FATAL_FAILURE(ExpectEachOnce({"eth0", "eth1"})) << agent().Log();
       ASSERT_NO_FATAL_FAILURE(AwaitReceived(streams, 50));
-      for (Stream& stream : streams) {
-        const StreamResult result = stream.Finish(absl::Milliseconds(50));
-        EXPECT_EQ(result.lost, 0U) << result.ToString();
+      for (size_t i = 0; i < streams.size(); ++i) {
+        const StreamResult result = streams[i].Finish(absl::Milliseconds(50));
+        EXPECT_EQ(result.lost, 0U) << "stream " << i << ": " << result.ToString() << agent().Log();
       }
       if (through) {
         std::cout << calls << ": " << step - 1 << " steps\n";
