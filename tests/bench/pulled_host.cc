@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/ascii.h"
@@ -159,10 +160,10 @@ absl::Status PulledHost::CheckPulled() {
                                             "' carries the address"));
   }
   // In this process's namespace, the guest's first.
-  ASSIGN_OR_RETURN(const lab::ExecResult eth3,
-                   lab::RunProgram({.argv = {"cat", "/sys/class/net/eth3/carrier"}}));
-  if (eth3.output != (other_pulled_ ? "0\n" : "1\n")) {
-    return absl::InternalError(absl::StrCat(name(), ": carrier of eth3: ", eth3.output));
+  std::string eth3;
+  std::getline(std::ifstream("/sys/class/net/eth3/carrier"), eth3);
+  if (eth3 != (other_pulled_ ? "0" : "1")) {
+    return absl::InternalError(absl::StrCat(name(), ": carrier of eth3: '", eth3, "'"));
   }
   return absl::OkStatus();
 }
