@@ -43,6 +43,9 @@ std::vector<std::string> DoctorSysctls(const std::vector<std::string>& nics) {
       paths.push_back(absl::StrCat("net/ipv4/conf/", scope, "/", knob));
     }
   }
+  for (const std::string& nic : nics) {
+    paths.push_back(absl::StrCat("net/ipv6/conf/", nic, "/disable_ipv6"));
+  }
   return paths;
 }
 

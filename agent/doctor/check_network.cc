@@ -84,6 +84,44 @@ void CheckArpKnobs(const DoctorFacts& facts, const std::vector<std::string>& nic
                                "take them out of sysctl.d(5), and set them to 0"});
 }
 
+bool HasIpv6(const DoctorFacts& facts, const GroupConfig& group) {
+  const std::vector<std::string> members = group.Members();
+  return std::any_of(group.addresses.begin(), group.addresses.end(),
+                     [](const auto& address) { return address.ip.address.IsV6(); }) ||
+         std::any_of(members.begin(), members.end(), [&facts](const std::string& nic) {
+           const LinkFact* link = facts.facts.FindLink(nic);
+           return link != nullptr &&
+                  std::any_of(facts.facts.addresses.begin(), facts.facts.addresses.end(),
+                              [link](const AddressFact& fact) {
+                                return fact.link == link->index && fact.ip.address.IsV6() &&
+                                       !fact.ip.address.IsLinkLocal();
+                              });
+         });
+}
+
+// Frames pass through it all the same: a stand-in needs no IPv6 of its own.
+void CheckIpv6(const DoctorFacts& facts, std::vector<Check>& checks) {
+  std::vector<std::string> without;
+  std::vector<std::string> mends;
+  for (const GroupConfig& group : facts.config->groups) {
+    for (const std::string& nic : group.Members()) {
+      const std::string path = absl::StrCat("net/ipv6/conf/", nic, "/disable_ipv6");
+      if (SysctlOf(facts, path) == "1" && HasIpv6(facts, group)) {
+        without.push_back(nic);
+        mends.push_back(absl::StrCat("net.ipv6.conf.", nic, ".disable_ipv6=0"));
+      }
+    }
+  }
+  checks.push_back(
+      without.empty()
+          ? Check{"ipv6", CheckStatus::kOk, "off on no member whose group has IPv6 addresses", ""}
+          : Check{"ipv6", CheckStatus::kWarn,
+                  absl::StrCat("off on ", absl::StrJoin(without, ", "),
+                               ", which can't take its siblings' IPv6 addresses when their NIC is "
+                               "removed or set down"),
+                  absl::StrCat("sysctl -w ", absl::StrJoin(mends, " "))});
+}
+
 void CheckForwarding(const DoctorFacts& facts, std::vector<Check>& checks) {
   const auto or_unknown = [](const std::string& value) { return value.empty() ? "?" : value; };
   checks.push_back(
@@ -158,6 +196,7 @@ void CheckNetwork(const DoctorFacts& facts, std::vector<Check>& checks) {
     CheckMembers(facts, checks);
     CheckReversePath(facts, nics, checks);
     CheckArpKnobs(facts, nics, checks);
+    CheckIpv6(facts, checks);
     CheckRules(facts, checks);
   }
   CheckForwarding(facts, checks);

@@ -173,6 +173,19 @@ TEST(Doctor, FindsOneFaultAtATime) {
          host.sysctls["net/ipv4/conf/all/arp_ignore"] = "1";
          host.sysctls["net/ipv4/conf/eth1/arp_filter"] = "1";
        }},
+      {"ipv6", kWarn, "off on eth1, which can't take",
+       "sysctl -w net.ipv6.conf.eth1.disable_ipv6=0",
+       [](DoctorFacts& host) {
+         host.facts.addresses.push_back(
+             {.link = IfIndex{2}, .ip = *IpPrefix::Parse("2001:db8::1/64")});
+         host.sysctls["net/ipv6/conf/eth1/disable_ipv6"] = "1";
+       }},
+      {"ipv6", kWarn, "off on eth0", "sysctl -w net.ipv6.conf.eth0.disable_ipv6=0",
+       [](DoctorFacts& host) {
+         host.config->groups[0].addresses = {
+             {.ip = *IpPrefix::Parse("2001:db8::1/64"), .home = "eth1"}};
+         host.sysctls["net/ipv6/conf/eth0/disable_ipv6"] = "1";
+       }},
       {"policy rules", kWarn, "257 IPv4 addresses and prefixes", "by source address",
        [](DoctorFacts& host) {
          for (int i = 0; i < 257; ++i) {
@@ -198,11 +211,12 @@ TEST(Doctor, FindsOneFaultAtATime) {
   }
 }
 
-TEST(Doctor, WhatTheAgentSetsItselfIsNoFault) {
+TEST(Doctor, WhatTheAgentSetsItselfOrDoesNotNeedIsNoFault) {
   DoctorFacts host = GoodHost();
   host.sysctls["net/ipv4/conf/eth0/arp_announce"] = "2";
   host.sysctls["net/ipv4/conf/eth0/rp_filter"] = "1";
   host.sysctls["net/ipv4/ip_forward"] = "1";
+  host.sysctls["net/ipv6/conf/eth1/disable_ipv6"] = "1";  // a group of IPv4
   host.config->cgroup = "";
   host.cgroup2 = false;
   EXPECT_THAT(Faults(host), IsEmpty());
