@@ -27,6 +27,12 @@ bool SameSubnet(const AddressFact& a, const AddressFact& b) {
          a.ip.Network() == b.ip.Network();
 }
 
+// Not while the kernel looks for a duplicate, nor when it found one (RFC 4862 section 5.4).
+bool IsAccepted(const AddressFact& address) {
+  return (address.flags & IFA_F_DADFAILED) == 0 &&
+         ((address.flags & IFA_F_TENTATIVE) == 0 || (address.flags & IFA_F_OPTIMISTIC) != 0);
+}
+
 // A fact without the protocol, in the kernel's spelling: equal ones do the same.
 RouteFact Effect(const RouteFact& route) {
   RouteFact effect = CanonicalRoute(route);
@@ -53,6 +59,9 @@ class Differ {
       : desired_(desired), actual_(actual), actual_filters_(actual_filters), owned_(owned) {
     for (const AddressFact& address : actual_.addresses) {
       present_.insert({address.link, address.ip.address});
+      if (IsAccepted(address)) {
+        accepted_.insert({address.link, address.ip.address});
+      }
     }
     for (const LeftAddress& left : desired_.left) {
       left_[{left.link, left.ip}] = left.keeper;
@@ -134,7 +143,7 @@ class Differ {
   // What moved away goes when it has arrived, whosever it was; else only what the agent added does.
   bool MayGo(const AddressFact& address) const {
     const auto left = left_.find({address.link, address.ip.address});
-    return left != left_.end() ? present_.contains({left->second, address.ip.address})
+    return left != left_.end() ? accepted_.contains({left->second, address.ip.address})
                                : IsOwned(address);
   }
 
@@ -290,6 +299,7 @@ class Differ {
   const std::vector<FilterEntry>& actual_filters_;
   const AgentState& owned_;
   absl::btree_set<std::pair<IfIndex, IpAddress>> present_;
+  absl::btree_set<std::pair<IfIndex, IpAddress>> accepted_;
   absl::btree_map<std::pair<IfIndex, IpAddress>, IfIndex> left_;  // -> keeper
   absl::btree_set<IfIndex> left_links_;
   std::vector<KernelStep> steps_;

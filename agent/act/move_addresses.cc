@@ -20,6 +20,8 @@ namespace stronghost {
 namespace {
 
 constexpr absl::Duration kLongest = absl::Seconds(1);
+// Bytes. Nobody reads while the steps are made; the kernel counts some 800 for one address.
+constexpr int kReceiveBuffer = 32 << 20;
 
 using AddressIds = std::set<std::pair<IfIndex, IpAddress>>;
 
@@ -77,7 +79,8 @@ ApplyReport AddMovingAddresses(NetlinkSocket& socket, absl::Span<const KernelSte
   if (awaited.empty()) {
     return ApplySteps(socket, steps, facts);
   }
-  const auto news = OpenNetlink({.groups = {RTNLGRP_IPV6_IFADDR}});
+  const auto news =
+      OpenNetlink({.receive_buffer = kReceiveBuffer, .groups = {RTNLGRP_IPV6_IFADDR}});
   ApplyReport report = ApplySteps(socket, steps, facts);
   const auto forget = [&awaited](const KernelStep& step) {
     const AddressFact& address = std::get<AddAddress>(step).address;

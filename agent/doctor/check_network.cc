@@ -99,17 +99,25 @@ bool HasIpv6(const DoctorFacts& facts, const GroupConfig& group) {
          });
 }
 
-// Frames pass through it all the same: a stand-in needs no IPv6 of its own.
+// Frames pass through such a member all the same: a stand-in needs no IPv6 of its own.
 void CheckIpv6(const DoctorFacts& facts, std::vector<Check>& checks) {
   std::vector<std::string> without;
   std::vector<std::string> mends;
   for (const GroupConfig& group : facts.config->groups) {
+    if (!HasIpv6(facts, group)) {
+      continue;
+    }
     for (const std::string& nic : group.Members()) {
       const std::string path = absl::StrCat("net/ipv6/conf/", nic, "/disable_ipv6");
-      if (SysctlOf(facts, path) == "1" && HasIpv6(facts, group)) {
-        without.push_back(nic);
-        mends.push_back(absl::StrCat("net.ipv6.conf.", nic, ".disable_ipv6=0"));
+      const std::string value = SysctlOf(facts, path);
+      if (facts.facts.FindLink(nic) == nullptr || value == "0") {
+        continue;
       }
+      without.push_back(nic);
+      mends.push_back(value.empty() ? absl::StrCat("give ", nic,
+                                                   " an MTU of 1280 at least, and boot "
+                                                   "without ipv6.disable=1")
+                                    : absl::StrCat("sysctl -w ", path, "=0"));
     }
   }
   checks.push_back(
@@ -119,7 +127,7 @@ void CheckIpv6(const DoctorFacts& facts, std::vector<Check>& checks) {
                   absl::StrCat("off on ", absl::StrJoin(without, ", "),
                                ", which can't take its siblings' IPv6 addresses when their NIC is "
                                "removed or set down"),
-                  absl::StrCat("sysctl -w ", absl::StrJoin(mends, " "))});
+                  absl::StrJoin(mends, "; ")});
 }
 
 void CheckForwarding(const DoctorFacts& facts, std::vector<Check>& checks) {

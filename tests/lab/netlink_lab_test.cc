@@ -9,12 +9,10 @@
 #include "absl/strings/str_cat.h"
 #include "agent/act/kernel_diff.h"
 #include "agent/act/kernel_record.h"
-#include "agent/act/move_addresses.h"
 #include "agent/base/ids.h"
 #include "agent/netlink/build.h"
 #include "agent/netlink/route_lookup.h"
 #include "tests/lab/netlink_fixture.h"
-#include "tests/lib/process.h"
 
 namespace stronghost {
 namespace {
@@ -183,40 +181,6 @@ TEST_F(KernelChange, StepsTakenTwiceFindTheirWorkDone) {
       DeleteAddress{Everything().addresses[0], {}}, DeleteFilter{Everything().filters[0]}};
   EXPECT_THAT(ApplySteps(*socket_, deletions, facts).failures, IsEmpty());
   EXPECT_EQ(ApplySteps(*socket_, deletions, facts).found_done, deletions);
-}
-
-// The kernel accepts packets for a new IPv6 address a moment after it has acknowledged it: when a
-// worker of its own has got the lock that others keep busy here.
-TEST_F(KernelChange, AMovingAddressIsAcceptedOnItsNewNicBeforeItLeavesTheOldOne) {
-  ASSERT_OK_AND_ASSIGN(const lab::NetNs elsewhere, lab::NetNs::Create("busy"));
-  std::vector<lab::Process> others;
-  for (int i = 0; i < 3; ++i) {
-    const std::string nic = absl::StrCat("busy", i);
-    auto process = lab::Process::Start(
-        elsewhere, {.argv = {"sh", "-c",
-                             absl::StrCat("while ip link add ", nic, " type veth peer name peer", i,
-                                          " && ip link del ", nic, "; do :; done")}});
-    ASSERT_OK(process);
-    others.push_back(*std::move(process));
-  }
-  AddressFact here{.link = eth0_, .ip = Prefix("2001:db8::11/64"), .flags = IFA_F_NODAD};
-  ASSERT_THAT(ApplySteps(*socket_, {AddAddress{here}}, {}).failures, IsEmpty());
-  int lost = 0;
-  for (int round = 0; round < 300; ++round) {
-    AddressFact there = here;
-    there.link = here.link == eth0_ ? eth1_ : eth0_;
-    Facts facts;
-    facts.addresses = {here};
-    ASSERT_THAT(AddMovingAddresses(*socket_, {AddAddress{there}}, facts).failures, IsEmpty());
-    ASSERT_THAT(ApplySteps(*socket_, {DeleteAddress{here, {}}}, facts).failures, IsEmpty());
-    const auto route = LookUpRoute(*socket_, std::nullopt, here.ip.address);
-    lost += route.ok() && route->local ? 0 : 1;
-    here = there;
-  }
-  EXPECT_EQ(lost, 0);
-  for (const lab::Process& process : others) {
-    EXPECT_TRUE(process.IsRunning());
-  }
 }
 
 TEST_F(KernelChange, WhatOthersMadeStays) {

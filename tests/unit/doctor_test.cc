@@ -174,17 +174,17 @@ TEST(Doctor, FindsOneFaultAtATime) {
          host.sysctls["net/ipv4/conf/eth1/arp_filter"] = "1";
        }},
       {"ipv6", kWarn, "off on eth1, which can't take",
-       "sysctl -w net.ipv6.conf.eth1.disable_ipv6=0",
+       "sysctl -w net/ipv6/conf/eth1/disable_ipv6=0",
        [](DoctorFacts& host) {
          host.facts.addresses.push_back(
              {.link = IfIndex{2}, .ip = *IpPrefix::Parse("2001:db8::1/64")});
          host.sysctls["net/ipv6/conf/eth1/disable_ipv6"] = "1";
        }},
-      {"ipv6", kWarn, "off on eth0", "sysctl -w net.ipv6.conf.eth0.disable_ipv6=0",
+      {"ipv6", kWarn, "off on eth0", "boot without ipv6.disable=1",
        [](DoctorFacts& host) {
          host.config->groups[0].addresses = {
              {.ip = *IpPrefix::Parse("2001:db8::1/64"), .home = "eth1"}};
-         host.sysctls["net/ipv6/conf/eth0/disable_ipv6"] = "1";
+         host.sysctls.erase("net/ipv6/conf/eth0/disable_ipv6");
        }},
       {"policy rules", kWarn, "257 IPv4 addresses and prefixes", "by source address",
        [](DoctorFacts& host) {

@@ -232,6 +232,24 @@ TEST(DiffKernel, AMovedAddressIsAddedBeforeItIsDeleted) {
                           KernelStep(DeleteAddress{facts.addresses[0], {}})));
 }
 
+TEST(DiffKernel, WhatMovedAwayGoesWhenTheKernelAcceptsPacketsForItThere) {
+  const KernelState desired{.left = {{kEth0, Ip("2001:db8::1"), kEth1}}};
+  const AddressFact left = Address(kEth0, "2001:db8::1/64");
+  const std::vector<std::pair<uint32_t, bool>> rows = {{IFA_F_NODAD, true},
+                                                       {IFA_F_TENTATIVE, false},
+                                                       {IFA_F_TENTATIVE | IFA_F_OPTIMISTIC, true},
+                                                       {IFA_F_DADFAILED | IFA_F_OPTIMISTIC, false}};
+  for (const auto& [flags, goes] : rows) {
+    Facts facts = World();
+    facts.addresses = {left, Address(kEth1, "2001:db8::1/64", flags)};
+    std::vector<KernelStep> expected;
+    if (goes) {
+      expected.emplace_back(DeleteAddress{left, {}});
+    }
+    EXPECT_EQ(DiffKernel(desired, facts, {}, {}), expected) << flags;
+  }
+}
+
 TEST(DiffKernel, SecondariesAreRestoredWhenTheirPrimaryGoes) {
   Facts facts = World();
   const AddressFact primary = Address(kEth0, "198.51.100.1/24");
