@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "agent/netlink/build.h"
 #include "agent/netlink/parse.h"
 
@@ -61,6 +62,16 @@ bool IsTransient(const KernelStep& step, int error) {
          error == EBUSY || error == EAGAIN || error == ENOBUFS || error == EBADMSG;
 }
 
+absl::Status StatusOf(const KernelStep& step, const NetlinkAnswer& answer, const Facts& facts) {
+  const absl::Status status = answer.ToStatus(Describe(step, facts));
+  if (!std::holds_alternative<AddFilter>(step) || answer.error_number == EPERM ||
+      IsTransient(step, answer.error_number)) {
+    return status;
+  }
+  return {status.code(), absl::StrCat(status.message(), "; a NIC that takes no second MAC needs ",
+                                      "mac = \"stay\" in its group")};
+}
+
 }  // namespace
 
 ApplyReport ApplySteps(NetlinkSocket& socket, absl::Span<const KernelStep> steps,
@@ -77,7 +88,7 @@ ApplyReport ApplySteps(NetlinkSocket& socket, absl::Span<const KernelStep> steps
   ApplyReport report;
   const auto fail = [&](const KernelStep& step, const NetlinkAnswer& answer) {
     report.failures.push_back({.step = step,
-                               .status = answer.ToStatus(Describe(step, facts)),
+                               .status = StatusOf(step, answer, facts),
                                .error_number = answer.error_number,
                                .transient = IsTransient(step, answer.error_number)});
   };

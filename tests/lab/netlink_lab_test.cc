@@ -183,6 +183,19 @@ TEST_F(KernelChange, StepsTakenTwiceFindTheirWorkDone) {
   EXPECT_EQ(ApplySteps(*socket_, deletions, facts).found_done, deletions);
 }
 
+TEST_F(KernelChange, ANicThatTakesNoSecondMacIsNamedWithTheMend) {
+  IpBatch("link add link eth0 name private0 type macvlan mode private\n");
+  const Facts facts = Read();
+  const IfIndex child = facts.FindLink("private0")->index;
+  const ApplyReport report =
+      ApplySteps(*socket_, {AddFilter{{child, Mac("02:00:5e:10:00:01")}}}, facts);
+  ASSERT_THAT(report.failures, SizeIs(1));
+  EXPECT_FALSE(report.failures[0].transient);
+  EXPECT_THAT(report.failures[0].status.message(),
+              testing::AllOf(HasSubstr("let private0 accept frames to 02:00:5e:10:00:01"),
+                             HasSubstr("mac = \"stay\"")));
+}
+
 TEST_F(KernelChange, WhatOthersMadeStays) {
   IpBatch(
       "addr add 198.51.100.9/24 dev eth0\n"
