@@ -27,12 +27,6 @@ bool SameSubnet(const AddressFact& a, const AddressFact& b) {
          a.ip.Network() == b.ip.Network();
 }
 
-// Not while the kernel looks for a duplicate, nor when it found one (RFC 4862 section 5.4).
-bool IsAccepted(const AddressFact& address) {
-  return (address.flags & IFA_F_DADFAILED) == 0 &&
-         ((address.flags & IFA_F_TENTATIVE) == 0 || (address.flags & IFA_F_OPTIMISTIC) != 0);
-}
-
 // A fact without the protocol, in the kernel's spelling: equal ones do the same.
 RouteFact Effect(const RouteFact& route) {
   RouteFact effect = CanonicalRoute(route);
@@ -307,6 +301,11 @@ class Differ {
 };
 
 }  // namespace
+
+bool IsAccepted(const AddressFact& address) {
+  return (address.flags & IFA_F_DADFAILED) == 0 &&
+         ((address.flags & IFA_F_TENTATIVE) == 0 || (address.flags & IFA_F_OPTIMISTIC) != 0);
+}
 
 std::vector<KernelStep> DiffKernel(const KernelState& desired, const Facts& actual,
                                    const std::vector<FilterEntry>& actual_filters,

@@ -10,13 +10,18 @@
 
 namespace stronghost {
 
+// Whether the kernel accepts packets for an address that it has: not while it looks for a
+// duplicate, nor when it found one (RFC 4862 section 5.4; optimistic, RFC 4429, it does not wait).
+bool IsAccepted(const AddressFact& address);
+
 // The steps from `actual` to `desired`, in the order in which they are to be made: link groups,
 // filters, addresses, routes, rules are added; then rules, routes, addresses, filters are deleted
 // and link groups given back. Nothing is broken before its successor is made; two exceptions, where
 // the kernel holds only one of a kind: a route with another next hop is replaced in one step, and
 // an IPv6 address of the agent's whose prefix length changed is deleted first.
 //
-// Addresses that moved (`desired.left`) are deleted where they were once their keeper has them.
+// Addresses that moved (`desired.left`) are deleted where they were once they are accepted at their
+// keeper.
 //
 // Otherwise deleted are only routes and rules that bear kRouteProtocol, and addresses, filters and
 // link groups that `owned` says the agent made. Desired routes and rules get kRouteProtocol

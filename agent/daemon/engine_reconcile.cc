@@ -269,8 +269,7 @@ std::vector<std::string> Engine::Problems() const {
     }
   }
   for (const AddressFact& address : facts_.addresses) {
-    if ((address.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) != 0 &&
-        (address.flags & IFA_F_OPTIMISTIC) == 0 && attachments_.contains(address.link)) {
+    if (!IsAccepted(address) && attachments_.contains(address.link)) {
       problems.push_back(absl::StrCat(
           address.ip.ToString(), " on ", NameOf(address.link),
           (address.flags & IFA_F_DADFAILED) != 0
