@@ -6,6 +6,7 @@
 #include "bpf/lib/account.h"
 #include "bpf/lib/heard.h"
 #include "bpf/lib/ingress.h"
+#include "bpf/lib/trace.h"
 
 SEC("xdp")
 int sh_guard(struct xdp_md *ctx)
@@ -35,6 +36,8 @@ int sh_guard(struct xdp_md *ctx)
 			note_heard(nic->home, data, data_end, in.kind);
 	}
 	account(nic->home, in.verdict, data_end - data);
+	if (is_traced(in.verdict))
+		sh_trace_xdp(ctx, nic->home, in.verdict);
 	return XDP_DROP;
 }
 

@@ -7,11 +7,14 @@
 #include "bpf/lib/egress.h"
 #include "bpf/lib/rewrite.h"
 #include "bpf/lib/sent.h"
+#include "bpf/lib/trace.h"
 
 static __always_inline int end(struct __sk_buff *skb, __u32 nic_home, enum sh_verdict verdict,
 			       int action)
 {
 	account(nic_home, verdict, skb->len);
+	if (is_traced(verdict))
+		sh_trace_skb(skb, nic_home, verdict, SH_TRACE_STEER);
 	return action;
 }
 

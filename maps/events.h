@@ -1,6 +1,7 @@
 /*
- * sh_events: ring buffer of struct sh_event. Written by BPF, read by the agent.
- * A full ring loses events, never packets: the agent also compares sh_homes at every poll.
+ * sh_events: ring buffer of struct sh_event, and of struct sh_trace_record while somebody traces.
+ * Written by BPF, read by the agent. A full ring loses events, never packets: the agent also
+ * compares sh_homes at every poll. Trace records fill half of it at most.
  */
 #ifndef STRONGHOST_MAPS_EVENTS_H
 #define STRONGHOST_MAPS_EVENTS_H
@@ -16,6 +17,7 @@ enum sh_event_type {
 	/* on `ifindex`, the wire of `home`: a frame under `mac`, which is the home's own */
 	SH_EVENT_MAC_CONFLICT,
 	SH_EVENT_CARRIER, /* `ifindex` has lost its carrier, and BPF has moved what it could */
+	SH_EVENT_PACKET,  /* a struct sh_trace_record (trace.h) */
 };
 
 struct sh_event {

@@ -26,6 +26,7 @@ void AddVerbs(CLI::App* app, Session* session) {
   AddMoveVerb(app, session);
   AddWhatIfVerb(app, session);
   AddWatchVerb(app, session);
+  AddTraceVerb(app, session);
   AddSuggestVerb(app, session);
   AddDoctorVerb(app, session);
   AddDetachVerb(app, session);

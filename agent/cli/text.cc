@@ -77,6 +77,14 @@ std::string FormatAge(absl::Duration age) {
   return absl::StrFormat("%dd %dh", seconds / 86400, seconds % 86400 / 3600);
 }
 
+std::string LocalTime(const std::string& rfc3339) {
+  absl::Time when;
+  std::string error;
+  return absl::ParseTime(absl::RFC3339_full, rfc3339, &when, &error)
+             ? absl::FormatTime("%Y-%m-%d %H:%M:%E6S", when, absl::LocalTimeZone())
+             : Printable(rfc3339);
+}
+
 std::string Count(uint64_t number, absl::string_view singular, absl::string_view plural) {
   return absl::StrCat(number, " ", number == 1 ? singular : plural);
 }

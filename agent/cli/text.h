@@ -25,6 +25,10 @@ size_t Width(absl::string_view text);
 // ones "-".
 std::string FormatAge(absl::Duration age);
 
+// An RFC 3339 time in the local time zone, without it, to the microsecond; what is none as it came,
+// printable.
+std::string LocalTime(const std::string& rfc3339);
+
 // "1 address", "2 addresses".
 std::string Count(uint64_t number, absl::string_view singular, absl::string_view plural);
 

@@ -48,6 +48,7 @@ void AddDrainVerbs(CLI::App* app, Session* session);  // drain, undrain
 void AddMoveVerb(CLI::App* app, Session* session);
 void AddWhatIfVerb(CLI::App* app, Session* session);
 void AddWatchVerb(CLI::App* app, Session* session);
+void AddTraceVerb(CLI::App* app, Session* session);
 void AddSuggestVerb(CLI::App* app, Session* session);
 void AddDoctorVerb(CLI::App* app, Session* session);
 void AddDetachVerb(CLI::App* app, Session* session);

@@ -1,6 +1,5 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/time/time.h"
 #include "agent/base/status.h"
 #include "agent/cli/text.h"
 #include "agent/cli/verb.h"
@@ -8,7 +7,7 @@
 namespace stronghost {
 namespace {
 
-// One line for people: when (local time, or as it came where it is no time), what, and in words.
+// One line for people: when, what, and in words.
 absl::StatusOr<std::string> Line(const Json& json) {
   std::string time;
   std::string event;
@@ -18,12 +17,7 @@ absl::StatusOr<std::string> Line(const Json& json) {
                       .Get("event", &event)
                       .Optional("detail", &detail)
                       .status());
-  absl::Time when;
-  std::string error;
-  if (absl::ParseTime(absl::RFC3339_full, time, &when, &error)) {
-    time = absl::FormatTime("%Y-%m-%d %H:%M:%E6S", when, absl::LocalTimeZone());
-  }
-  return absl::StrFormat("%s  %-10s  %s\n", Printable(time), Printable(event), Printable(detail));
+  return absl::StrFormat("%s  %-10s  %s\n", LocalTime(time), Printable(event), Printable(detail));
 }
 
 absl::Status Run(const Session& session) {

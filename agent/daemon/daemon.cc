@@ -60,6 +60,10 @@ absl::Status Daemon::Open(const LoadedConfig& loaded) {
   }));
   RETURN_IF_ERROR(loop_->OnReadable(engine_->bpf_events_fd(), [this] {
     Check(engine_->OnBpfEvents());
+    if (tracer_.active()) {
+      tracer_.OnMissed(engine_->datapath().trace_missed());
+      server_->Wake();
+    }
     AfterTurn();
   }));
   RETURN_IF_ERROR(loop_->OnReadable(engine_->neighbor_events_fd(),
@@ -114,6 +118,11 @@ EngineObserver Daemon::Observer() {
               [this](const std::string& conflict) {
                 Tell(LogLevel::kWarning, {.event = "conflict", .detail = conflict});
               },
+          .on_packet =
+              [this](const sh_trace_record& packet) {
+                const std::string nic = engine_->NameOf(IfIndex{packet.ifindex});
+                tracer_.OnPacket(packet, GroupOf(nic), nic);
+              },
           .on_problem =
               [this](const std::string& problem) {
                 Tell(LogLevel::kError, {.event = "problem", .detail = problem});
@@ -166,6 +175,11 @@ void Daemon::Reload() {
   AfterTurn();
 }
 
+// Sessions go with their clients, when there is no engine any more.
+Daemon::~Daemon() {
+  tracer_.Stop();
+}
+
 absl::Status Daemon::Run() {
   std::vector<std::string> groups;
   for (const GroupConfig& group : engine_->config().groups) {
@@ -189,6 +203,23 @@ StatusReport Daemon::Status() {
     report.problems.push_back(no_metrics_);
   }
   return report;
+}
+
+absl::StatusOr<std::unique_ptr<TraceSession>> Daemon::Trace(const TraceOrder& order) {
+  TraceFilter filter{.address = order.address.value_or(IpAddress())};
+  if (!order.nic.empty()) {
+    ASSIGN_OR_RETURN(const Member* const member, engine_->MemberNamed(order.nic));
+    if (member->home == HomeIndex::kNone) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(order.nic, " is missing, so no packet is on it; plug it in first"));
+    }
+    filter.home = member->home;
+  }
+  if (!order.verdicts.empty()) {
+    ASSIGN_OR_RETURN(filter.verdicts, VerdictBits(order.verdicts));
+  }
+  tracer_.OnMissed(engine_->datapath().trace_missed());
+  return tracer_.Start(filter);
 }
 
 absl::StatusOr<ExplainReport> Daemon::Explain(const IpAddress& source, const IpAddress& destination,

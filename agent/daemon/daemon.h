@@ -12,6 +12,7 @@
 #include "agent/serve/agent_api.h"
 #include "agent/serve/metrics.h"
 #include "agent/serve/varlink_server.h"
+#include "agent/trace/tracer.h"
 
 namespace stronghost {
 
@@ -25,8 +26,11 @@ class Daemon : public AgentApi {
   // error: a detach left something behind.
   absl::Status Run();
 
+  ~Daemon() override;
+
   StatusReport Status() override;
   EventFeed& Events() override { return feed_; }
+  absl::StatusOr<std::unique_ptr<TraceSession>> Trace(const TraceOrder& order) override;
   absl::StatusOr<ExplainReport> Explain(const IpAddress& source, const IpAddress& destination,
                                         const std::string& scope) override;
   absl::StatusOr<DrainReport> Drain(const std::string& nic, bool force) override;
@@ -36,7 +40,9 @@ class Daemon : public AgentApi {
   absl::Status Detach() override;
 
  private:
-  explicit Daemon(std::string config_path) : config_path_(std::move(config_path)) {}
+  explicit Daemon(std::string config_path)
+      : config_path_(std::move(config_path)),
+        tracer_([this](const auto& filter) { engine_->datapath().SetTrace(filter); }) {}
 
   absl::Status Open(const LoadedConfig& loaded);
   EngineObserver Observer();
@@ -51,6 +57,7 @@ class Daemon : public AgentApi {
   absl::Time started_;
   EventFeed feed_;
   std::unique_ptr<EventLoop> loop_;
+  Tracer tracer_;  // goes after the server, whose clients have the sessions
   // Goes after the engine: its hang-up tells `stronghost detach` that all is put away.
   std::unique_ptr<VarlinkServer> server_;
   std::unique_ptr<Metrics> metrics_;

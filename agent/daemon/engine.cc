@@ -203,7 +203,7 @@ void Engine::ForgetLink(IfIndex link) {
 absl::Status Engine::OnBpfEvents() {
   bool carrier_news = false;
   std::vector<sh_event> under_our_mac;
-  RETURN_IF_ERROR(datapath_->ConsumeEvents([&](const sh_event& event) {
+  const auto on_event = [&](const sh_event& event) {
     if (event.type == SH_EVENT_FLIP) {
       carrier_news = true;
     } else if (event.type == SH_EVENT_CARRIER) {
@@ -215,7 +215,8 @@ absl::Status Engine::OnBpfEvents() {
     } else if (event.type == SH_EVENT_MAC_CONFLICT) {
       under_our_mac.push_back(event);
     }
-  }));
+  };
+  RETURN_IF_ERROR(datapath_->ConsumeEvents(on_event, observer_.on_packet));
   // The paths and the carriers as they are now; the event may be an old one.
   if (carrier_news) {
     // The kernel clears the bit a moment after it tells: should it still be set, ask again soon.

@@ -79,6 +79,8 @@ struct EngineObserver {
   std::function<void(const PathChange&)> on_path_change;
   // Another host uses an address or a MAC of ours: a line that says which, and the mend.
   std::function<void(const std::string&)> on_conflict;
+  // A packet that somebody traces.
+  std::function<void(const sh_trace_record&)> on_packet;
   // Something did not work, or works less well than it could; each text once until it changes.
   std::function<void(const std::string&)> on_problem;
 };
@@ -138,6 +140,10 @@ class Engine {
   [[nodiscard]] const absl::btree_map<IfIndex, AttachReport>& attachments() const {
     return attachments_;
   }
+  // "?" where there is none.
+  [[nodiscard]] std::string NameOf(IfIndex link) const;
+  // kNotFound, with the names there are: no member has the name.
+  absl::StatusOr<const Member*> MemberNamed(const std::string& nic) const;
   [[nodiscard]] absl::Time StateSince(const std::string& nic) const;
   [[nodiscard]] std::vector<std::string> Problems() const;
   // Why the kernel does not flip at every loss of a carrier, and the mend; OK: it does.
@@ -228,8 +234,6 @@ class Engine {
   void WriteSources();
   void ClearProblem(const std::string& topic) { failures_.erase(topic); }
   void TryAgainLater() { try_again_ = true; }
-  [[nodiscard]] std::string NameOf(IfIndex link) const;
-  absl::StatusOr<const Member*> MemberNamed(const std::string& nic) const;
   [[nodiscard]] DrainReport ReportDrain(const std::string& nic) const;
 
   Config config_;

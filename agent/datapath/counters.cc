@@ -3,9 +3,11 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "agent/base/status.h"
 
 namespace stronghost {
@@ -71,6 +73,23 @@ const char* VerdictName(size_t verdict) {
   constexpr std::array<const char*, SH_VERDICT_COUNT> kNames = {SH_VERDICTS(SH_VERDICT_NAME)};
 #undef SH_VERDICT_NAME
   return verdict < kNames.size() ? kNames.at(verdict) : "?";
+}
+
+absl::StatusOr<uint32_t> VerdictBits(const std::vector<std::string>& names) {
+  std::vector<std::string> known;
+  for (size_t verdict = SH_NONE + 1; verdict < SH_VERDICT_COUNT; ++verdict) {
+    known.emplace_back(VerdictName(verdict));
+  }
+  uint32_t bits = 0;
+  for (const std::string& name : names) {
+    const auto found = std::find(known.begin(), known.end(), name);
+    if (found == known.end()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "there is no verdict '", name, "'; name one of ", absl::StrJoin(known, ", ")));
+    }
+    bits |= 1U << (SH_NONE + 1 + (found - known.begin()));
+  }
+  return bits;
 }
 
 absl::StatusOr<HomeCounters> ReadCounters(int map_fd, const std::vector<HomeIndex>& homes) {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -27,6 +28,9 @@ using HomeCounters = absl::btree_map<HomeIndex, VerdictCounters>;
 
 // "out_pass", ...: the names of status, metrics and docs (SH_VERDICTS). "?" out of range.
 const char* VerdictName(size_t verdict);
+
+// 1 << verdict, of each that is named. InvalidArgument names all verdicts.
+absl::StatusOr<uint32_t> VerdictBits(const std::vector<std::string>& names);
 
 // The counters of these homes, summed over all CPUs; one system call a home.
 absl::StatusOr<HomeCounters> ReadCounters(int map_fd, const std::vector<HomeIndex>& homes);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -25,6 +26,7 @@
 #include "agent/datapath/report.h"
 #include "agent/datapath/source_maps.h"
 #include "agent/datapath/state_maps.h"
+#include "agent/datapath/trace_filter.h"
 #include "agent/decide/desired.h"
 
 namespace stronghost {
@@ -99,7 +101,15 @@ class Datapath {
 
   // Readable when there are events; owned by this object.
   [[nodiscard]] int events_fd() const { return events_->fd(); }
-  absl::Status ConsumeEvents(const OnEvent& on_event) { return events_->Consume(on_event); }
+  absl::Status ConsumeEvents(
+      const OnEvent& on_event, const OnPacket& on_packet = [](const sh_trace_record&) {}) {
+    return events_->Consume(on_event, on_packet);
+  }
+
+  // Which packets are recorded among the events, in force at once; nullopt: none.
+  void SetTrace(const std::optional<TraceFilter>& filter) { object_.SetTrace(filter); }
+  // Packets that should have been, and were too many, since Open().
+  [[nodiscard]] uint32_t trace_missed() const { return object_.trace_missed(); }
 
  private:
   Datapath(PinFolder folder, LoadedObject object, StateMaps maps, std::unique_ptr<EventRing> events,

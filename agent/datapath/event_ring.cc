@@ -30,18 +30,27 @@ int EventRing::fd() const {
 
 int EventRing::OnSample(void* context, void* data, size_t size) {
   const EventRing* ring = static_cast<EventRing*>(context);
-  if (size >= sizeof(sh_event)) {
-    sh_event event{};
-    std::memcpy(&event, data, sizeof(event));
+  if (size < sizeof(sh_event)) {
+    return 0;
+  }
+  sh_event event{};
+  std::memcpy(&event, data, sizeof(event));
+  if (event.type != SH_EVENT_PACKET) {
     (*ring->on_event_)(event);
+  } else if (size >= sizeof(sh_trace_record)) {
+    sh_trace_record record{};
+    std::memcpy(&record, data, sizeof(record));
+    (*ring->on_packet_)(record);
   }
   return 0;
 }
 
-absl::Status EventRing::Consume(const OnEvent& on_event) {
+absl::Status EventRing::Consume(const OnEvent& on_event, const OnPacket& on_packet) {
   on_event_ = &on_event;
+  on_packet_ = &on_packet;
   const int count = ring_buffer__consume(ring_);
   on_event_ = nullptr;
+  on_packet_ = nullptr;
   return count < 0 ? ErrnoError(count, "consume sh_events") : absl::OkStatus();
 }
 

@@ -6,12 +6,14 @@
 
 #include "absl/status/statusor.h"
 #include "maps/events.h"
+#include "maps/trace.h"
 
 struct ring_buffer;
 
 namespace stronghost {
 
 using OnEvent = std::function<void(const sh_event&)>;
+using OnPacket = std::function<void(const sh_trace_record&)>;
 
 // Consumer of the ring. Not movable: libbpf holds its address.
 class EventRing {
@@ -25,8 +27,9 @@ class EventRing {
   // Readable (epoll) when there are events. Owned by the ring.
   [[nodiscard]] int fd() const;
 
-  // Hands over what is there, oldest first. `on_event` must not call back into the ring.
-  absl::Status Consume(const OnEvent& on_event);
+  // Hands over what is there, oldest first: records of packets to `on_packet`, all else to
+  // `on_event`. Neither may call back into the ring.
+  absl::Status Consume(const OnEvent& on_event, const OnPacket& on_packet);
 
  private:
   EventRing() = default;
@@ -34,6 +37,7 @@ class EventRing {
 
   ring_buffer* ring_ = nullptr;
   const OnEvent* on_event_ = nullptr;
+  const OnPacket* on_packet_ = nullptr;
 };
 
 }  // namespace stronghost

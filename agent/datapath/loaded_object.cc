@@ -4,6 +4,8 @@
 #include <bpf/libbpf.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <optional>
 #include <string>
@@ -191,6 +193,22 @@ TcPrograms LoadedObject::tc_programs() const {
 
 int LoadedObject::guard_fd() const {
   return bpf_program__fd(skeleton_->progs.sh_guard);
+}
+
+// Programs run meanwhile: what they record in between, the reader sorts out.
+void LoadedObject::SetTrace(const std::optional<TraceFilter>& filter) {
+  sh_trace& trace = skeleton_->bss->sh_trace;
+  std::atomic_ref<uint32_t> verdicts(trace.verdicts);
+  verdicts.store(0);
+  if (filter.has_value()) {
+    std::copy_n(filter->address.mapped().begin(), sizeof(trace.ip), trace.ip.bytes);
+    trace.home = ToInt(filter->home);
+    verdicts.store(filter->verdicts);
+  }
+}
+
+uint32_t LoadedObject::trace_missed() const {
+  return std::atomic_ref<uint32_t>(skeleton_->bss->sh_trace.missed).load();
 }
 
 }  // namespace stronghost

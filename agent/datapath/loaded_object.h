@@ -3,12 +3,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "agent/datapath/pin_folder.h"
 #include "agent/datapath/reply_hooks.h"
 #include "agent/datapath/tcx.h"
+#include "agent/datapath/trace_filter.h"
 
 struct stronghost_bpf;
 
@@ -55,6 +57,10 @@ class LoadedObject {
   [[nodiscard]] bool can_read_carrier() const { return can_read_carrier_; }
   // Whether the cgroup programs can tell this network namespace from others (Linux 5.14).
   [[nodiscard]] bool knows_namespace() const { return knows_namespace_; }
+
+  // See Datapath.
+  void SetTrace(const std::optional<TraceFilter>& filter);
+  [[nodiscard]] uint32_t trace_missed() const;
 
  private:
   struct Destroy {

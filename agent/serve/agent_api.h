@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "agent/base/net_types.h"
 #include "agent/serve/event_feed.h"
 #include "agent/serve/report.h"
+#include "agent/serve/trace_session.h"
 
 namespace stronghost {
 
@@ -25,6 +27,9 @@ class AgentApi {
 
   // What happens, for whoever watches. It lives as long as the agent.
   virtual EventFeed& Events() = 0;
+
+  // Packets as events, from now on. A NIC or verdict that there is not is refused.
+  virtual absl::StatusOr<std::unique_ptr<TraceSession>> Trace(const TraceOrder& order) = 0;
 
   // Both addresses are of one family. `scope` is the NIC that was named behind '%' ("fe80::1%eth0")
   // with either address; "" when none was.

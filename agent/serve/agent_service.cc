@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "agent/base/status.h"
 #include "agent/serve/interface.h"
 #include "agent/serve/orders_json.h"
 #include "agent/serve/status_json.h"
@@ -176,6 +177,54 @@ VarlinkReplies Watch(const VarlinkCall& call, AgentApi* api) {
   };
 }
 
+absl::StatusOr<TraceOrder> ParseTraceOrder(const Json& parameters, std::string* wrong) {
+  TraceOrder order;
+  std::string address;
+  *wrong = "address";
+  RETURN_IF_ERROR(JsonReader(parameters, "parameters").Optional("address", &address).status());
+  *wrong = "nic";
+  RETURN_IF_ERROR(JsonReader(parameters, "parameters").Optional("nic", &order.nic).status());
+  *wrong = "verdicts";
+  RETURN_IF_ERROR(
+      JsonReader(parameters, "parameters").Optional("verdicts", &order.verdicts).status());
+  wrong->clear();
+  if (!address.empty()) {
+    ASSIGN_OR_RETURN(order.address, IpAddress::Parse(address));
+  }
+  return order;
+}
+
+// The first event says that the programs show what follows.
+VarlinkReplies Trace(const VarlinkCall& call, AgentApi* api) {
+  if (!call.more) {
+    return [] { return VarlinkReply{.error = std::string(kExpectedMoreError)}; };
+  }
+  return [call, api,
+          session = std::shared_ptr<TraceSession>()]() mutable -> std::optional<VarlinkReply> {
+    if (session != nullptr) {
+      const std::optional<Event> event = session->Take();
+      return event.has_value()
+                 ? std::optional(VarlinkReply{.parameters = EventToJson(*event), .continues = true})
+                 : std::nullopt;
+    }
+    std::string wrong;
+    const auto order = ParseTraceOrder(call.parameters, &wrong);
+    if (!order.ok()) {
+      return wrong.empty() ? Refused(order.status())
+                           : Error(kInvalidParameterError, "parameter", wrong);
+    }
+    auto started = api->Trace(*order);
+    if (!started.ok()) {
+      return Refused(started.status());
+    }
+    session = *std::move(started);
+    const Event event{.time = absl::Now(),
+                      .event = "tracing",
+                      .detail = "packets that end in a verdict from now on"};
+    return VarlinkReply{.parameters = EventToJson(event), .continues = true};
+  };
+}
+
 VarlinkReply UnknownMethod(const std::string& method) {
   const std::string interface = method.substr(0, method.rfind('.'));
   if (interface == kServiceInterface || interface == kAgentInterface) {
@@ -198,6 +247,9 @@ VarlinkReplies AnswerCall(const VarlinkCall& call, AgentApi* api) {
   }
   if (call.method == "io.stronghost.Agent.Watch") {
     return Watch(call, api);
+  }
+  if (call.method == "io.stronghost.Agent.Trace") {
+    return Trace(call, api);
   }
   if (call.method == "io.stronghost.Agent.Explain") {
     return [call, api] { return Explain(call, api); };

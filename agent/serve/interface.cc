@@ -220,6 +220,37 @@ method Watch() -> (
   events: ?int
 )
 
+# Packets that end in a verdict (maps/README.md), as they do; to be called with "more", and without
+# an end. Those of an address (source, destination, or asked for by ARP or ND), on a NIC, with these
+# verdicts; all where nothing is given. The first event is "tracing"; at most 2,000 packets a second
+# are shown, "missed" says how many were left out. Costs nothing while nobody calls it.
+method Trace(address: ?string, nic: ?string, verdicts: ?[]string) -> (
+  # RFC 3339
+  time: string,
+  event: (tracing, packet, missed),
+  group: ?string,
+  # that the packet is on
+  nic: ?string,
+  # the packet in words
+  detail: string,
+  program: ?(steer, deliver, guard),
+  verdict: ?string,
+  # bytes of the frame, which is shown as the program leaves it
+  length: ?int,
+  source_mac: ?string,
+  destination_mac: ?string,
+  # of ARP: the sender, and whom it asks for or tells
+  source: ?string,
+  destination: ?string,
+  # of neighbour discovery
+  target: ?string,
+  protocol: ?string,
+  source_port: ?int,
+  destination_port: ?int,
+  # left out
+  packets: ?int
+)
+
 # Removes the data path, restores what was changed, and ends the agent.
 method Detach() -> ()
 

@@ -28,13 +28,6 @@ absl::Status Update(const bpf_map* map, const void* key, const void* value) {
                     : ErrnoError(error, absl::StrCat("write ", bpf_map__name(map)));
 }
 
-int CollectEvent(void* out, void* data, size_t size) {
-  if (size == sizeof(sh_event)) {
-    static_cast<std::vector<sh_event>*>(out)->push_back(*static_cast<const sh_event*>(data));
-  }
-  return 0;
-}
-
 std::optional<Mark> MarkIn(const __sk_buff& skb) {
   if (skb.cb[0] == 0 && skb.cb[1] == 0) {
     return std::nullopt;
@@ -69,7 +62,7 @@ absl::StatusOr<Programs> Programs::Load(bool can_read_carrier) {
 Programs::Programs(Programs&& other) noexcept
     : object_(std::exchange(other.object_, nullptr)),
       ring_(std::exchange(other.ring_, nullptr)),
-      events_(std::move(other.events_)),
+      collected_(std::move(other.collected_)),
       homes_in_use_(other.homes_in_use_) {}
 
 Programs::~Programs() {
@@ -191,10 +184,34 @@ uint64_t Programs::Packets(const Count& count) const {
   return counters.ok() && key < counters->size() ? (*counters)[key].packets : 0;
 }
 
+int Programs::Collect(void* collected, void* data, size_t size) {
+  auto* into = static_cast<Collected*>(collected);
+  if (size == sizeof(sh_event)) {
+    into->events.push_back(*static_cast<const sh_event*>(data));
+  } else if (size == sizeof(sh_trace_record)) {
+    into->packets.push_back(*static_cast<const sh_trace_record*>(data));
+  }
+  return 0;
+}
+
 absl::StatusOr<std::vector<sh_event>> Programs::TakeEvents() {
+  RETURN_IF_ERROR(ReadRing());
+  return std::exchange(collected_->events, {});
+}
+
+absl::StatusOr<std::vector<sh_trace_record>> Programs::TakePackets() {
+  RETURN_IF_ERROR(ReadRing());
+  return std::exchange(collected_->packets, {});
+}
+
+sh_trace& Programs::Trace() {
+  return object_->bss->sh_trace;
+}
+
+absl::Status Programs::ReadRing() {
   if (ring_ == nullptr) {
-    ring_ = ring_buffer__new(bpf_map__fd(object_->maps.sh_events), CollectEvent, events_.get(),
-                             nullptr);
+    ring_ =
+        ring_buffer__new(bpf_map__fd(object_->maps.sh_events), Collect, collected_.get(), nullptr);
   }
   if (ring_ == nullptr) {
     return ErrnoError(errno, "open sh_events");
@@ -202,7 +219,7 @@ absl::StatusOr<std::vector<sh_event>> Programs::TakeEvents() {
   if (const int result = ring_buffer__consume(ring_); result < 0) {
     return ErrnoError(result, "read sh_events");
   }
-  return std::exchange(*events_, {});
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<Programs::Counter>> Programs::ReadCounters() const {

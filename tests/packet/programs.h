@@ -18,6 +18,7 @@
 #include "maps/gateways.h"
 #include "maps/homes.h"
 #include "maps/nics.h"
+#include "maps/trace.h"
 #include "tests/lib/frame_layers.h"
 
 struct ring_buffer;
@@ -93,16 +94,26 @@ class Programs {
   // Packets of one counter since the programs were loaded.
   [[nodiscard]] uint64_t Packets(const Count& count) const;
 
-  // What sh_events holds, oldest first; it is empty afterwards.
+  // What sh_events holds and was not taken before, oldest first.
   absl::StatusOr<std::vector<sh_event>> TakeEvents();
+  absl::StatusOr<std::vector<sh_trace_record>> TakePackets();
+
+  // The filter and the limit of traced packets, as the programs see them.
+  [[nodiscard]] sh_trace& Trace();
 
  private:
   struct Counter {
     uint64_t packets = 0;
     uint64_t bytes = 0;
   };
+  struct Collected {
+    std::vector<sh_event> events;
+    std::vector<sh_trace_record> packets;
+  };
   explicit Programs(stronghost_bpf* object)
-      : object_(object), events_(std::make_unique<std::vector<sh_event>>()) {}
+      : object_(object), collected_(std::make_unique<Collected>()) {}
+  static int Collect(void* collected, void* data, size_t size);
+  absl::Status ReadRing();
   // Counters of the homes in use, summed over CPUs.
   [[nodiscard]] absl::StatusOr<std::vector<Counter>> ReadCounters() const;
   absl::StatusOr<std::optional<Count>> FindChange(const std::vector<Counter>& before,
@@ -111,8 +122,8 @@ class Programs {
 
   stronghost_bpf* object_;
   ring_buffer* ring_ = nullptr;
-  std::unique_ptr<std::vector<sh_event>> events_;  // what ring_ writes into
-  uint32_t homes_in_use_ = 1;                      // highest index given to SetHome(), plus one
+  std::unique_ptr<Collected> collected_;  // what ring_ writes into
+  uint32_t homes_in_use_ = 1;             // highest index given to SetHome(), plus one
 };
 
 // Names for messages of failing tests.

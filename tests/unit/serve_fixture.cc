@@ -124,6 +124,27 @@ absl::StatusOr<ExplainReport> FakeAgent::Explain(const IpAddress& source,
   return explain;
 }
 
+class FakeTrace : public TraceSession {
+ public:
+  explicit FakeTrace(const std::vector<Event>& packets) : packets_(packets) {}
+  std::optional<Event> Take() override {
+    return next_ < packets_.size() ? std::optional(packets_[next_++]) : std::nullopt;
+  }
+
+ private:
+  std::vector<Event> packets_;
+  size_t next_ = 0;
+};
+
+absl::StatusOr<std::unique_ptr<TraceSession>> FakeAgent::Trace(const TraceOrder& order) {
+  asked = absl::StrCat("trace ", order.address.value_or(IpAddress()).ToString(), " ", order.nic,
+                       " ", absl::StrJoin(order.verdicts, " "));
+  if (!trace.ok()) {
+    return trace;
+  }
+  return std::make_unique<FakeTrace>(packets);
+}
+
 absl::StatusOr<DrainReport> FakeAgent::Drain(const std::string& nic, bool force) {
   asked = absl::StrCat("drain ", nic, force ? " by force" : "");
   feed.Add({.time = kNoon,

@@ -42,6 +42,7 @@ class FakeAgent : public AgentApi {
  public:
   StatusReport Status() override;
   EventFeed& Events() override { return feed; }
+  absl::StatusOr<std::unique_ptr<TraceSession>> Trace(const TraceOrder& order) override;
   absl::StatusOr<ExplainReport> Explain(const IpAddress& source, const IpAddress& destination,
                                         const std::string& scope) override;
   absl::StatusOr<DrainReport> Drain(const std::string& nic, bool force) override;  // an event too
@@ -56,6 +57,8 @@ class FakeAgent : public AgentApi {
   absl::StatusOr<WhatIfReport> what_if = WhatIfReport{};
   absl::StatusOr<MoveReport> move = MoveReport{"198.51.100.1", "eth0", "eth1", 0, 0};
   absl::Status detach;
+  absl::Status trace;          // of its start
+  std::vector<Event> packets;  // what it shows
   sd_event* loop = nullptr;
   EventFeed feed;
   std::atomic<int> status_calls{0};
