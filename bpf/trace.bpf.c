@@ -7,8 +7,6 @@
 
 struct sh_trace sh_trace;
 
-#define SECOND_NS 1000000000ULL
-
 /*
  * The start of a frame, on the stack: most of what is looked at is not wanted. The IP header lies
  * on a word there.
@@ -62,14 +60,14 @@ static __always_inline bool any_address(void)
 	return !(ip->words[0] | ip->words[1] | ip->words[2] | ip->words[3]);
 }
 
-/* CPUs that meet at a second's turn may record a few more. */
+/* CPUs that meet at a window's turn may record a few more. */
 static __always_inline bool within_limit(__u64 now)
 {
-	if (now - READ_ONCE(sh_trace.second_ns) >= SECOND_NS) {
-		sh_trace.second_ns = now;
+	if (now - READ_ONCE(sh_trace.window_ns) >= SH_TRACE_WINDOW_NS) {
+		sh_trace.window_ns = now;
 		sh_trace.taken = 0;
 	}
-	if (READ_ONCE(sh_trace.taken) >= SH_TRACE_PER_SECOND)
+	if (READ_ONCE(sh_trace.taken) >= SH_TRACE_PER_WINDOW)
 		return false;
 	__sync_fetch_and_add(&sh_trace.taken, 1);
 	return true;
@@ -80,21 +78,31 @@ static __always_inline struct sh_trace_record *new_record(__u64 now)
 {
 	struct sh_trace_record *record = NULL;
 
-	if (within_limit(now) &&
-	    bpf_ringbuf_query(&sh_events, BPF_RB_AVAIL_DATA) < SH_EVENTS_BYTES / 2)
+	if (bpf_ringbuf_query(&sh_events, BPF_RB_AVAIL_DATA) < SH_EVENTS_BYTES / 2 &&
+	    within_limit(now))
 		record = bpf_ringbuf_reserve(&sh_events, sizeof(*record), 0);
 	if (!record)
 		__sync_fetch_and_add(&sh_trace.missed, 1);
 	return record;
 }
 
-static __always_inline void show(const struct head *head, __u32 captured, __u32 length,
-				 __u32 ifindex, __u32 home, __u32 verdict, __u32 program)
+struct meeting {
+	__u32 length;
+	__u32 captured;
+	__u32 ifindex;
+	__u32 home;
+	__u32 verdict;
+	__u32 program;
+	__u32 vlan;
+};
+
+static __always_inline void show(const struct head *head, const struct meeting *meeting)
 {
 	struct sh_trace_record *record;
 	__u64 now;
 
-	if ((sh_trace.home && sh_trace.home != home) || (!any_address() && !is_about(head)))
+	if ((sh_trace.home && sh_trace.home != meeting->home) ||
+	    (!any_address() && !is_about(head)))
 		return;
 	now = bpf_ktime_get_ns();
 	record = new_record(now);
@@ -102,20 +110,21 @@ static __always_inline void show(const struct head *head, __u32 captured, __u32 
 		return;
 	record->time_ns = now;
 	record->type = SH_EVENT_PACKET;
-	record->home = home;
-	record->ifindex = ifindex;
-	record->verdict = verdict;
-	record->length = length;
-	record->captured = captured;
-	record->program = program;
-	record->pad = 0;
+	record->home = meeting->home;
+	record->ifindex = meeting->ifindex;
+	record->verdict = meeting->verdict;
+	record->length = meeting->length;
+	record->captured = meeting->captured;
+	record->program = meeting->program;
+	record->vlan = meeting->vlan;
 	__builtin_memcpy(record->bytes, head->bytes, SH_TRACE_BYTES);
 	bpf_ringbuf_submit(record, 0);
 }
 
 /*
- * How much of a frame is recorded. The verifier has to see the bound on the register that the
- * helper gets: the compiler must not compare another copy of it.
+ * How much of a frame is recorded. The verifier has to see both bounds on the register that the
+ * helper gets: the compiler must not compare another copy of it, and Linux 6.1 learns no lower
+ * bound from "not 0".
  */
 static __always_inline __u32 to_capture(__u32 length)
 {
@@ -129,9 +138,15 @@ int sh_trace_skb(struct __sk_buff *skb, __u32 home, enum sh_verdict verdict,
 	__u32 captured = to_capture(skb->len);
 	struct head head = {};
 
-	if (captured == 0 || bpf_skb_load_bytes(skb, 0, head.bytes, captured))
+	if (captured < ETH_LEN || bpf_skb_load_bytes(skb, 0, head.bytes, captured))
 		return 0;
-	show(&head, captured, skb->len, skb->ifindex, home, verdict, program);
+	show(&head, &(struct meeting){.length = skb->len,
+				      .captured = captured,
+				      .ifindex = skb->ifindex,
+				      .home = home,
+				      .verdict = verdict,
+				      .program = program,
+				      .vlan = skb->vlan_present ? skb->vlan_tci & 0x0fff : 0});
 	return 0;
 }
 
@@ -140,9 +155,14 @@ int sh_trace_xdp(struct xdp_md *ctx, __u32 home, enum sh_verdict verdict)
 	__u32 length = ctx->data_end - ctx->data, captured = to_capture(length);
 	struct head head = {};
 
-	if (captured == 0 || bpf_xdp_load_bytes(ctx, 0, head.bytes, captured))
+	if (captured < ETH_LEN || bpf_xdp_load_bytes(ctx, 0, head.bytes, captured))
 		return 0;
-	show(&head, captured, length, ctx->ingress_ifindex, home, verdict, SH_TRACE_GUARD);
+	show(&head, &(struct meeting){.length = length,
+				      .captured = captured,
+				      .ifindex = ctx->ingress_ifindex,
+				      .home = home,
+				      .verdict = verdict,
+				      .program = SH_TRACE_GUARD});
 	return 0;
 }
 

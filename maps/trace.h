@@ -13,8 +13,12 @@
 /* Bytes of a frame in a record, from the Ethernet header on: IPv6 with TCP or ND fits in. */
 #define SH_TRACE_BYTES 96
 
-/* Records a second, of all CPUs; what is more is counted as missed. The agent reads them. */
-#define SH_TRACE_PER_SECOND 2000
+/*
+ * Records of all CPUs in each tenth of a second, 2,000 a second: the agent reads them all. What is
+ * more is counted as missed.
+ */
+#define SH_TRACE_WINDOW_NS  100000000ULL
+#define SH_TRACE_PER_WINDOW 200
 
 enum sh_trace_program {
 	SH_TRACE_STEER,
@@ -24,28 +28,31 @@ enum sh_trace_program {
 
 /* Begins like struct sh_event. */
 struct sh_trace_record {
-	__u64 time_ns;	/* CLOCK_MONOTONIC */
-	__u32 type;	/* SH_EVENT_PACKET */
-	__u32 home;	/* index in sh_homes of the NIC that it is on; SH_HOME_NONE: of no group */
-	__u32 ifindex;	/* of the NIC that it is on */
-	__u32 verdict;	/* enum sh_verdict */
-	__u32 length;	/* of the frame */
-	__u16 captured; /* of it in `bytes` */
-	__u8 program;	/* enum sh_trace_program */
-	__u8 pad;
+	__u64 time_ns; /* CLOCK_MONOTONIC */
+	__u32 type;    /* SH_EVENT_PACKET */
+	__u32 home;    /* index in sh_homes of the NIC that it is on; SH_HOME_NONE: of no group */
+	__u32 ifindex; /* of the NIC that it is on */
+	__u32 verdict; /* enum sh_verdict */
+	__u32 length;  /* of the frame */
+	__u8 captured; /* of it in `bytes` */
+	__u8 program;  /* enum sh_trace_program */
+	__u16 vlan;    /* id of the tag that the kernel keeps beside the frame; 0: none */
 	__u8 bytes[SH_TRACE_BYTES]; /* as the program leaves it */
 };
 SH_ASSERT_SIZE(struct sh_trace_record, 128);
 
-/* Written by the agent, but for the last three, which are the programs'. */
 struct sh_trace {
+	/* Written by the agent. */
 	struct sh_ip ip; /* source, destination, or asked for by ARP or ND; "::": any */
 	__u32 home;	 /* of the NIC that the packet is on; SH_HOME_NONE: any */
 	__u32 verdicts;	 /* 1 << verdict, of those that are wanted; 0: nothing is traced */
-	__u64 second_ns; /* when the second began that `taken` counts in */
+	__u64 pad[5];
+	/* Written by the programs, on a cache line of their own. */
+	__u64 window_ns; /* CLOCK_MONOTONIC: when the window began that `taken` counts in */
 	__u32 taken;
 	__u32 missed; /* for want of room, or beyond the limit; since the programs were loaded */
-};
-SH_ASSERT_SIZE(struct sh_trace, 40);
+	__u64 pad2[6];
+} __attribute__((aligned(64)));
+SH_ASSERT_SIZE(struct sh_trace, 128);
 
 #endif

@@ -28,9 +28,9 @@ sh_trace_record Record(uint32_t home, sh_verdict verdict, const char* source) {
                          .ifindex = 2,
                          .verdict = verdict,
                          .length = 1514,
-                         .captured = static_cast<uint16_t>(frame.size()),
+                         .captured = static_cast<uint8_t>(frame.size()),
                          .program = SH_TRACE_STEER,
-                         .pad = 0,
+                         .vlan = 0,
                          .bytes = {}};
   std::copy(frame.begin(), frame.end(), record.bytes);
   return record;
