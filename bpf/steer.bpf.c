@@ -100,13 +100,14 @@ static __noinline int send_to_other_group(struct __sk_buff *skb, const struct sh
 static __noinline int send_by_wire(struct __sk_buff *skb, struct sh_home *home, __u32 index,
 				   bool routed)
 {
-	__u32 here = home->ifindex == skb->ifindex ? index : member_on(home->next, skb->ifindex);
-	__u32 wire = wire_now(skb, home, index);
-	struct sh_home *here_home = home_at(here);
+	__u32 here = index, wire = wire_now(skb, home, index);
+	struct sh_home *here_home = home;
 
+	if (home->ifindex != skb->ifindex)
+		here_home = member_at(home->next, skb->ifindex, &here);
 	if (!wire || wire == skb->ifindex)
 		return here ? leave(skb, here, here_home, SH_OUT_PASS) : leave_by_stranger(skb);
-	if (!here || !here_home)
+	if (!here_home)
 		return send_to_other_group(skb, home, index, wire, routed);
 	if (!rewrite_source(skb, home, index, here_home, wire))
 		return end(skb, here, SH_OUT_ERROR, SH_DROP);

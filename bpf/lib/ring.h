@@ -27,23 +27,36 @@ static __always_inline __u32 member_by_mac(__u32 start, const __u8 *mac)
 	return SH_HOME_NONE;
 }
 
-/* The member of the group of `start` that is NIC `ifindex`; SH_HOME_NONE when none is. */
-static __always_inline __u32 member_on(__u32 start, __u32 ifindex)
+/*
+ * The member of the group of `start` that is NIC `ifindex`, and its index; NULL and SH_HOME_NONE
+ * when none is.
+ */
+static __always_inline struct sh_home *member_at(__u32 start, __u32 ifindex, __u32 *index)
 {
-	__u32 index = start, i;
 	struct sh_home *home;
+	__u32 i;
 
+	*index = start;
 	for (i = 0; i < SH_GROUP_MAX; i++) {
-		home = home_at(index);
+		home = home_at(*index);
 		if (!home)
 			break;
 		if (home->ifindex == ifindex)
-			return index;
-		index = home->next;
-		if (index == start)
+			return home;
+		*index = home->next;
+		if (*index == start)
 			break;
 	}
-	return SH_HOME_NONE;
+	*index = SH_HOME_NONE;
+	return NULL;
+}
+
+static __always_inline __u32 member_on(__u32 start, __u32 ifindex)
+{
+	__u32 index;
+
+	member_at(start, ifindex, &index);
+	return index;
 }
 
 /* Whether NIC `ifindex` speaks for, or still accepts for, a home other than itself. */
