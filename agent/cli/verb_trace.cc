@@ -71,7 +71,8 @@ void AddTraceVerb(CLI::App* app, Session* session) {
       ->type_name("");
   verb->add_option("--nic", arguments->nic, "Only packets on this NIC")->type_name("NIC");
   verb->add_option("--verdict", arguments->verdicts, "Only with this verdict; repeatable")
-      ->type_name("VERDICT");
+      ->type_name("VERDICT")
+      ->allow_extra_args(false);
   verb->add_option("--count", arguments->count, "End after so many packets")
       ->type_name("N")
       ->check(CLI::PositiveNumber);

@@ -61,7 +61,7 @@ absl::Status Daemon::Open(const LoadedConfig& loaded) {
   RETURN_IF_ERROR(loop_->OnReadable(engine_->bpf_events_fd(), [this] {
     Check(engine_->OnBpfEvents());
     if (tracer_.active()) {
-      tracer_.OnMissed(engine_->datapath().trace_missed());
+      TellMissed();
       server_->Wake();
     }
     AfterTurn();
@@ -75,6 +75,11 @@ absl::Status Daemon::Open(const LoadedConfig& loaded) {
   ASSIGN_OR_RETURN(due_, loop_->AddTimer([this] {
     engine_->OnDue();
     AfterTurn();
+  }));
+  ASSIGN_OR_RETURN(missed_, loop_->AddTimer([this] {
+    if (tracer_.active()) {
+      TellMissed();
+    }
   }));
   ASSIGN_OR_RETURN(publish_, loop_->AddTimer([this] {
     const absl::Time begin = MonotonicNow();
@@ -120,8 +125,10 @@ EngineObserver Daemon::Observer() {
               },
           .on_packet =
               [this](const sh_trace_record& packet) {
-                const std::string nic = engine_->NameOf(IfIndex{packet.ifindex});
-                tracer_.OnPacket(packet, GroupOf(nic), nic);
+                if (tracer_.active()) {
+                  const std::string nic = engine_->NameOf(IfIndex{packet.ifindex});
+                  tracer_.OnPacket(packet, GroupOf(nic), nic);
+                }
               },
           .on_problem =
               [this](const std::string& problem) {
@@ -145,6 +152,11 @@ std::string Daemon::GroupOf(const std::string& nic) const {
   return "";
 }
 
+HomeIndex Daemon::HomeOf(const std::string& nic) const {
+  const auto member = engine_->MemberNamed(nic);
+  return member.ok() ? (*member)->home : HomeIndex::kNone;
+}
+
 void Daemon::Check(const absl::Status& status) {
   if (!status.ok()) {
     Log(LogLevel::kError, status.message());
@@ -152,6 +164,9 @@ void Daemon::Check(const absl::Status& status) {
 }
 
 void Daemon::AfterTurn() {
+  if (tracer_.active()) {
+    tracer_.Refresh();
+  }
   due_->Set(engine_->NextDue());
   poll_->Set(engine_->NextPoll());
 }
@@ -206,20 +221,23 @@ StatusReport Daemon::Status() {
 }
 
 absl::StatusOr<std::unique_ptr<TraceSession>> Daemon::Trace(const TraceOrder& order) {
-  TraceFilter filter{.address = order.address.value_or(IpAddress())};
+  Wanted wanted{.address = order.address.value_or(IpAddress()), .nic = order.nic};
   if (!order.nic.empty()) {
-    ASSIGN_OR_RETURN(const Member* const member, engine_->MemberNamed(order.nic));
-    if (member->home == HomeIndex::kNone) {
-      return absl::FailedPreconditionError(
-          absl::StrCat(order.nic, " is missing, so no packet is on it; plug it in first"));
-    }
-    filter.home = member->home;
+    RETURN_IF_ERROR(engine_->MemberNamed(order.nic).status());
   }
   if (!order.verdicts.empty()) {
-    ASSIGN_OR_RETURN(filter.verdicts, VerdictBits(order.verdicts));
+    ASSIGN_OR_RETURN(wanted.verdicts, VerdictBits(order.verdicts));
   }
-  tracer_.OnMissed(engine_->datapath().trace_missed());
-  return tracer_.Start(filter);
+  TellMissed();
+  return tracer_.Start(std::move(wanted));
+}
+
+// The last of them have no record behind them that would wake the loop.
+void Daemon::TellMissed() {
+  if (tracer_.OnMissed(engine_->datapath().trace_missed())) {
+    server_->Wake();
+  }
+  missed_->Set(MonotonicNow() + absl::Seconds(1));
 }
 
 absl::StatusOr<ExplainReport> Daemon::Explain(const IpAddress& source, const IpAddress& destination,

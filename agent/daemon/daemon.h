@@ -42,13 +42,16 @@ class Daemon : public AgentApi {
  private:
   explicit Daemon(std::string config_path)
       : config_path_(std::move(config_path)),
-        tracer_([this](const auto& filter) { engine_->datapath().SetTrace(filter); }) {}
+        tracer_([this](const auto& filter) { engine_->datapath().SetTrace(filter); },
+                [this](const std::string& nic) { return HomeOf(nic); }) {}
 
   absl::Status Open(const LoadedConfig& loaded);
   EngineObserver Observer();
   // Logs its detail, and lets watchers know. Its time is set here.
   void Tell(LogLevel level, Event event);
   [[nodiscard]] std::string GroupOf(const std::string& nic) const;
+  [[nodiscard]] HomeIndex HomeOf(const std::string& nic) const;
+  void TellMissed();
   void Reload();
   void AfterTurn();
   void Check(const absl::Status& status);
@@ -64,6 +67,7 @@ class Daemon : public AgentApi {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<EventLoop::Timer> poll_;
   std::unique_ptr<EventLoop::Timer> due_;
+  std::unique_ptr<EventLoop::Timer> missed_;
   std::unique_ptr<EventLoop::Timer> publish_;
   std::string no_metrics_;  // why there are none, if they are wanted
 };

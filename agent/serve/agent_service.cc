@@ -180,17 +180,29 @@ VarlinkReplies Watch(const VarlinkCall& call, AgentApi* api) {
 absl::StatusOr<TraceOrder> ParseTraceOrder(const Json& parameters, std::string* wrong) {
   TraceOrder order;
   std::string address;
-  *wrong = "address";
-  RETURN_IF_ERROR(JsonReader(parameters, "parameters").Optional("address", &address).status());
-  *wrong = "nic";
-  RETURN_IF_ERROR(JsonReader(parameters, "parameters").Optional("nic", &order.nic).status());
-  *wrong = "verdicts";
-  RETURN_IF_ERROR(
-      JsonReader(parameters, "parameters").Optional("verdicts", &order.verdicts).status());
-  wrong->clear();
-  if (!address.empty()) {
-    ASSIGN_OR_RETURN(order.address, IpAddress::Parse(address));
+  JsonReader reader(parameters, "parameters");
+  for (const char* key : {"address", "nic", "verdicts"}) {
+    *wrong = key;
+    if (*wrong == "verdicts") {
+      reader.Optional(key, &order.verdicts);
+    } else {
+      reader.Optional(key, *wrong == "nic" ? &order.nic : &address);
+    }
+    RETURN_IF_ERROR(reader.status());
   }
+  wrong->clear();
+  if (address.empty()) {
+    return order;
+  }
+  ASSIGN_OR_RETURN(const ScopedAddress scoped, ParseScoped(address));
+  if (scoped.ip.IsUnspecified()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(address, " is no address of a host; leave it out to see all packets"));
+  }
+  if (order.nic.empty()) {
+    order.nic = scoped.scope;
+  }
+  order.address = scoped.ip;
   return order;
 }
 

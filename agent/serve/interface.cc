@@ -222,8 +222,9 @@ method Watch() -> (
 
 # Packets that end in a verdict (maps/README.md), as they do; to be called with "more", and without
 # an end. Those of an address (source, destination, or asked for by ARP or ND), on a NIC, with these
-# verdicts; all where nothing is given. The first event is "tracing"; at most 2,000 packets a second
-# are shown, "missed" says how many were left out. Costs nothing while nobody calls it.
+# verdicts; all where nothing is given. A link-local address may bear its NIC: fe80::1%eth0. The first
+# event is "tracing"; at most 2,000 packets a second are shown to all callers together, of whom there
+# may be eight, and "missed" says how many were left out.
 method Trace(address: ?string, nic: ?string, verdicts: ?[]string) -> (
   # RFC 3339
   time: string,
@@ -247,6 +248,8 @@ method Trace(address: ?string, nic: ?string, verdicts: ?[]string) -> (
   protocol: ?string,
   source_port: ?int,
   destination_port: ?int,
+  # id of a tag that the kernel keeps beside the frame
+  vlan: ?int,
   # left out
   packets: ?int
 )

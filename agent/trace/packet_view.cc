@@ -64,6 +64,18 @@ std::string End(const IpAddress& address, const std::optional<uint16_t>& port) {
                         : absl::StrCat("[", address.ToString(), "]:", *port);
 }
 
+// The flags that begin and end a session (RFC 9293 3.1).
+std::string TcpFlags(Bytes tcp) {
+  constexpr size_t kFlags = 13;
+  std::string flags;
+  for (const auto& [bit, name] : {std::pair{0x02, " SYN"}, {0x01, " FIN"}, {0x04, " RST"}}) {
+    if (tcp.size() > kFlags && (tcp[kFlags] & bit) != 0) {
+      flags += name;
+    }
+  }
+  return flags;
+}
+
 void ReadTransport(Bytes bytes, uint8_t number, PacketView* view) {
   view->protocol = ProtocolName(number);
   const bool has_ports = number == IPPROTO_TCP || number == IPPROTO_UDP || number == IPPROTO_SCTP;
@@ -73,6 +85,11 @@ void ReadTransport(Bytes bytes, uint8_t number, PacketView* view) {
   }
   view->text = absl::StrCat(End(*view->source, view->source_port), " > ",
                             End(*view->destination, view->destination_port), " ", view->protocol);
+  if (number == IPPROTO_TCP) {
+    view->text += TcpFlags(bytes);
+  } else if ((number == IPPROTO_ICMP || number == IPPROTO_ICMPV6) && !bytes.empty()) {
+    absl::StrAppend(&view->text, " type ", bytes[0]);
+  }
 }
 
 void ReadIpv4(Bytes bytes, PacketView* view) {
@@ -87,13 +104,21 @@ void ReadIpv4(Bytes bytes, PacketView* view) {
   }
 }
 
+// What an advertisement says: its target link-layer address, or who sent it.
+MacAddress AdvertisedMac(Bytes icmp, const PacketView& view) {
+  constexpr size_t kOption = 24;
+  const bool has_target =
+      icmp.size() >= kOption + 8 && icmp[kOption] == 2 && icmp[kOption + 1] == 1;
+  return has_target ? Mac(icmp.subspan(kOption + 2)) : view.source_mac;
+}
+
 void ReadNeighbour(Bytes icmp, PacketView* view) {
   view->protocol = "ND";
   view->target = IpAddress::FromBytes16(&icmp[kNeighbourTarget]);
   const std::string target = view->target->ToString();
   view->text = icmp[0] == kSolicit
                    ? absl::StrCat("ND who has ", target, ", tell ", view->source->ToString())
-                   : absl::StrCat("ND ", target, " is at ", view->source_mac.ToString());
+                   : absl::StrCat("ND ", target, " is at ", AdvertisedMac(icmp, *view).ToString());
 }
 
 void ReadIpv6(Bytes bytes, PacketView* view) {

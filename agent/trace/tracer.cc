@@ -14,6 +14,8 @@ namespace stronghost {
 namespace {
 
 constexpr size_t kKept = 4096;
+// Each record is looked at by all of them, in the loop that answers a lost carrier.
+constexpr size_t kSessions = 8;
 
 PacketView ViewOf(const sh_trace_record& record) {
   const size_t captured = std::min<size_t>(record.captured, SH_TRACE_BYTES);
@@ -31,12 +33,6 @@ const char* ProgramName(uint8_t program) {
     default:
       return "?";
   }
-}
-
-bool LetsThrough(const TraceFilter& filter, const sh_trace_record& record) {
-  return (filter.home == HomeIndex::kNone || filter.home == HomeIndex{record.home}) &&
-         record.verdict < SH_VERDICT_SLOTS && (filter.verdicts & 1U << record.verdict) != 0 &&
-         (filter.address == IpAddress() || ViewOf(record).IsAbout(filter.address));
 }
 
 Json OrNull(const std::optional<IpAddress>& address) {
@@ -61,7 +57,8 @@ Event EventOf(const sh_trace_record& record, const std::string& group, const std
           .event = "packet",
           .group = group,
           .nic = nic,
-          .detail = absl::StrCat(view.text, ", ", record.length, " bytes"),
+          .detail = absl::StrCat(view.text, ", ", record.length, " bytes",
+                                 record.vlan == 0 ? "" : absl::StrCat(", VLAN ", record.vlan)),
           .more = {{"program", ProgramName(record.program)},
                    {"verdict", VerdictName(record.verdict)},
                    {"length", record.length},
@@ -72,23 +69,32 @@ Event EventOf(const sh_trace_record& record, const std::string& group, const std
                    {"target", OrNull(view.target)},
                    {"protocol", view.protocol},
                    {"source_port", OrNull(view.source_port)},
-                   {"destination_port", OrNull(view.destination_port)}}};
+                   {"destination_port", OrNull(view.destination_port)},
+                   {"vlan", record.vlan == 0 ? Json() : Json(record.vlan)}}};
 }
 
 class Tracer::Session : public TraceSession {
  public:
-  Session(Tracer* tracer, const TraceFilter& filter) : tracer_(tracer), filter_(filter) {}
+  Session(Tracer* tracer, Wanted wanted) : tracer_(tracer), wanted_(std::move(wanted)) {}
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session() override {
     std::erase(tracer_->sessions_, this);
-    tracer_->Update();
+    tracer_->Refresh();
   }
 
-  [[nodiscard]] const TraceFilter& filter() const { return filter_; }
+  // What the programs can tell of it.
+  [[nodiscard]] TraceFilter Filter(const HomeOf& home_of) const {
+    return {.address = wanted_.address,
+            .home = wanted_.nic.empty() ? HomeIndex::kNone : home_of(wanted_.nic),
+            .verdicts = wanted_.verdicts};
+  }
 
-  void Add(const sh_trace_record& record, const std::string& group, const std::string& nic) {
-    if (!LetsThrough(filter_, record)) {
+  void Add(const sh_trace_record& record, const PacketView& view, const std::string& group,
+           const std::string& nic) {
+    if ((!wanted_.nic.empty() && wanted_.nic != nic) ||
+        (wanted_.verdicts & 1U << record.verdict) == 0 ||
+        (wanted_.address != IpAddress() && !view.IsAbout(wanted_.address))) {
       return;
     }
     if (packets_.size() == kKept) {
@@ -124,40 +130,58 @@ class Tracer::Session : public TraceSession {
   };
 
   Tracer* tracer_;
-  TraceFilter filter_;
+  Wanted wanted_;
   std::deque<Packet> packets_;
   uint64_t missed_ = 0;
 };
 
-std::unique_ptr<TraceSession> Tracer::Start(const TraceFilter& filter) {
-  auto session = std::make_unique<Session>(this, filter);
+absl::StatusOr<std::unique_ptr<TraceSession>> Tracer::Start(Wanted wanted) {
+  if (sessions_.size() == kSessions) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(kSessions, " traces run already; end one of them"));
+  }
+  auto session = std::make_unique<Session>(this, std::move(wanted));
   sessions_.push_back(session.get());
-  Update();
+  Refresh();
   return session;
 }
 
-void Tracer::Update() {
+void Tracer::Refresh() {
   std::optional<TraceFilter> all;
   for (const Session* session : sessions_) {
-    all = all.has_value() ? Both(*all, session->filter()) : session->filter();
+    const TraceFilter filter = session->Filter(home_of_);
+    all = all.has_value() ? Both(*all, filter) : filter;
   }
-  if (apply_) {
+  if (apply_ && all != applied_) {
+    applied_ = all;
     apply_(all);
   }
 }
 
+void Tracer::Stop() {
+  if (apply_ && applied_.has_value()) {
+    apply_(std::nullopt);
+  }
+  apply_ = nullptr;
+}
+
 void Tracer::OnPacket(const sh_trace_record& record, const std::string& group,
                       const std::string& nic) {
+  if (record.verdict >= SH_VERDICT_COUNT) {
+    return;
+  }
+  const PacketView view = ViewOf(record);
   for (Session* session : sessions_) {
-    session->Add(record, group, nic);
+    session->Add(record, view, group, nic);
   }
 }
 
-void Tracer::OnMissed(uint32_t total) {
+bool Tracer::OnMissed(uint32_t total) {
   const uint32_t more = total - std::exchange(missed_, total);
   for (Session* session : sessions_) {
     session->AddMissed(more);
   }
+  return more != 0 && active();
 }
 
 }  // namespace stronghost

@@ -105,6 +105,21 @@ TEST_F(Trace, RefusesWhatThereIsNotWithTheMend) {
   }
 }
 
+// Eight thousand packets a second are more than are shown. The agent is not held up by them.
+TEST_F(Trace, OfEverythingHoldsUpNoFailover) {
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));
+  ASSERT_NO_FATAL_FAILURE(StartTrace({}));
+  std::vector<Stream> streams;
+  ASSERT_NO_FATAL_FAILURE(StartStreams(streams, 2000));
+  ASSERT_OK(trace_->AwaitOutput("\"event\":\"missed\"", absl::Seconds(10)));
+  ASSERT_NO_FATAL_FAILURE(PullAndAwait(0, "eth1"));
+  ASSERT_OK(trace_->AwaitOutput("out_stand_in", absl::Seconds(10)));
+  EXPECT_THAT(agent().Log(), HasSubstr("eth1 stands in for eth0"));
+  for (Stream& stream : streams) {
+    stream.Finish();
+  }
+}
+
 // A detach ends the agent while somebody traces: its sessions go after the programs.
 TEST_F(Trace, EndsWithTheAgent) {
   ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));

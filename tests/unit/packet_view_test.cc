@@ -26,7 +26,7 @@ lab::Ethernet Link() {
 Bytes TcpFrame() {
   return lab::BuildFrame(
       {Link(), lab::Ipv4{.source = Ip("198.51.100.1"), .destination = Ip("198.51.100.9")},
-       lab::Tcp{.source_port = 443, .destination_port = 51000}});
+       lab::Tcp{.source_port = 443, .destination_port = 51000, .flags = 0x10}});
 }
 
 TEST(PacketView, NamesBothEndsOfATcpSegment) {
@@ -80,6 +80,25 @@ TEST(PacketView, SaysWhoAsksForWhom) {
   EXPECT_EQ(view.text, "ND who has 2001:db8::1, tell 2001:db8::9");
   EXPECT_EQ(view.target, Ip("2001:db8::1"));
   EXPECT_TRUE(view.IsAbout(Ip("2001:db8::1")));
+}
+
+TEST(PacketView, SaysWhatAnAdvertisementSays) {
+  const std::vector<lab::Layer> layers = {
+      lab::Ethernet{.destination = kPeerMac, .source = kPeerMac},
+      lab::Ipv6{.source = Ip("2001:db8::1"), .destination = Ip("2001:db8::9")},
+      lab::NeighborAdvertisement{.target = Ip("2001:db8::1"), .target_mac = kMac}};
+  EXPECT_EQ(ReadPacket(lab::BuildFrame(layers)).text, "ND 2001:db8::1 is at 02:00:5e:10:00:01");
+}
+
+TEST(PacketView, ShowsHowASessionBeginsAndWhatIcmpItIs) {
+  const lab::Ipv4 ip{.source = Ip("198.51.100.1"), .destination = Ip("198.51.100.9")};
+  EXPECT_EQ(ReadPacket(
+                lab::BuildFrame(
+                    {Link(), ip, lab::Tcp{.source_port = 1, .destination_port = 2, .flags = 0x12}}))
+                .text,
+            "198.51.100.1:1 > 198.51.100.9:2 TCP SYN");
+  EXPECT_EQ(ReadPacket(lab::BuildFrame({Link(), ip, lab::Icmp{.type = 8}})).text,
+            "198.51.100.1 > 198.51.100.9 ICMP type 8");
 }
 
 TEST(PacketView, GivesTheTypeOfWhatItDoesNotKnow) {

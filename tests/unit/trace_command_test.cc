@@ -66,9 +66,16 @@ TEST(TraceService, NamesTheParameterThatIsWrong) {
   EXPECT_EQ(agent.asked, "");
 }
 
+TEST(TraceService, TakesAddressesAsStatusPrintsThem) {
+  FakeAgent agent;
+  First({{"address", "fe80::1%eth0"}}, &agent);
+  EXPECT_EQ(agent.asked, "trace fe80::1 eth0 ");
+}
+
 TEST(TraceService, RefusesWhatTheAgentRefuses) {
   FakeAgent agent;
   EXPECT_EQ(First({{"address", "nowhere"}}, &agent).error, "io.stronghost.Agent.Refused");
+  EXPECT_EQ(First({{"address", "::"}}, &agent).error, "io.stronghost.Agent.Refused");
   agent.trace = absl::NotFoundError("no group has a NIC 'eth9'; name one of eth0, eth1");
   const VarlinkReply reply = First({{"nic", "eth9"}}, &agent);
   EXPECT_EQ(reply.error, "io.stronghost.Agent.Refused");
@@ -114,8 +121,8 @@ TEST_F(TraceCommandTest, PrintsALineForEachPacketAndEndsAfterTheCount) {
 
 TEST_F(TraceCommandTest, PrintsAnObjectALineAndSaysWhatIsAskedFor) {
   agent_.packets = {PacketOn("eth0", "out_steer")};
-  const Traced traced = Run({"--json", "198.51.100.1", "--nic", "eth0", "--verdict", "out_steer",
-                             "--verdict", "out_pass", "--count", "1"});
+  const Traced traced = Run({"--json", "--nic", "eth0", "--verdict", "out_steer", "--verdict",
+                             "out_pass", "198.51.100.1", "--count", "1"});
   EXPECT_EQ(traced.status, kExitDone) << traced.err;
   EXPECT_EQ(agent_.asked, "trace 198.51.100.1 eth0 out_steer out_pass");
   ASSERT_EQ(traced.lines.size(), 2U);
