@@ -211,49 +211,6 @@ absl::Status Datapath::WriteHome(const HomeState& home, WritePath path) {
   return maps_.nics.Put(home);
 }
 
-absl::Status Datapath::ClearHome(const HomeState& home) {
-  RETURN_IF_ERROR(maps_.nics.Delete({home.link}));
-  maps_.homes.Clear(home.index);
-  return absl::OkStatus();
-}
-
-absl::Status Datapath::PutAddresses(
-    absl::Span<const std::pair<AddressKey, AddressOwner>> addresses) {
-  std::vector<sh_address_key> keys;
-  std::vector<sh_address> values;
-  for (const auto& [address, owner] : addresses) {
-    keys.push_back(ToKey(address));
-    values.push_back(ToValue(owner));
-  }
-  return maps_.addresses.Put(keys, values);
-}
-
-absl::Status Datapath::DeleteAddresses(absl::Span<const AddressKey> addresses) {
-  std::vector<sh_address_key> keys;
-  for (const AddressKey& address : addresses) {
-    keys.push_back(ToKey(address));
-  }
-  return maps_.addresses.Delete(keys);
-}
-
-absl::Status Datapath::PutPrefixes(absl::Span<const std::pair<IpPrefix, HomeIndex>> prefixes) {
-  std::vector<sh_prefix_key> keys;
-  std::vector<sh_address> values;
-  for (const auto& [prefix, home] : prefixes) {
-    keys.push_back(ToKey(prefix));
-    values.push_back({.home = ToInt(home)});
-  }
-  return maps_.prefixes.Put(keys, values);
-}
-
-absl::Status Datapath::DeletePrefixes(absl::Span<const IpPrefix> prefixes) {
-  std::vector<sh_prefix_key> keys;
-  for (const IpPrefix& prefix : prefixes) {
-    keys.push_back(ToKey(prefix));
-  }
-  return maps_.prefixes.Delete(keys);
-}
-
 absl::StatusOr<HomeCounters> Datapath::ReadCounters() const {
   std::vector<HomeIndex> homes = {HomeIndex::kNone};
   for (uint32_t slot = 1; slot < SH_HOMES_MAX; ++slot) {

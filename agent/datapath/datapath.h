@@ -78,20 +78,12 @@ class Datapath {
   absl::StatusOr<std::vector<HomeIndex>> ApplyState(const DatapathState& desired,
                                                     const DatapathState& previous);
 
-  // Single homes and paths; see home_slots.h. WriteHome and ClearHome include the entry in sh_nics.
+  // Single homes and paths; see home_slots.h. WriteHome includes the entry in sh_nics.
   absl::Status WriteHome(const HomeState& home, WritePath path);
-  absl::Status ClearHome(const HomeState& home);
   [[nodiscard]] Path ReadPath(HomeIndex home) const { return maps_.homes.ReadPath(home); }
   [[nodiscard]] bool CompareAndSwapPath(HomeIndex home, Path expected, Path desired) {
     return maps_.homes.CompareAndSwapPath(home, expected, desired);
   }
-  void StorePath(HomeIndex home, Path path) { maps_.homes.StorePath(home, path); }
-
-  // Single addresses and prefixes. Deleting what is absent is OK.
-  absl::Status PutAddresses(absl::Span<const std::pair<AddressKey, AddressOwner>> addresses);
-  absl::Status DeleteAddresses(absl::Span<const AddressKey> addresses);
-  absl::Status PutPrefixes(absl::Span<const std::pair<IpPrefix, HomeIndex>> prefixes);
-  absl::Status DeletePrefixes(absl::Span<const IpPrefix> prefixes);
 
   // What the NICs of homes hear of gateways; see gateway_slots.h.
   [[nodiscard]] GatewaySlots& gateways() { return maps_.gateways; }

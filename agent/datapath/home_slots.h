@@ -39,11 +39,10 @@ class HomeSlots {
   // SH_GLOBAL_SOURCES: whether they ask sh_source_routes.
   void SetSourcesInUse(bool in_use);
 
-  // One aligned 64-bit load, compare-and-swap, store. An index out of range reads as no path, and
-  // is not written.
+  // One aligned 64-bit load, or compare-and-swap. An index out of range reads as no path, and is
+  // not written.
   [[nodiscard]] Path ReadPath(HomeIndex index) const;
   [[nodiscard]] bool CompareAndSwapPath(HomeIndex index, Path expected, Path desired);
-  void StorePath(HomeIndex index, Path path);
 
   // Everything that maps/homes.h has of `home` but what BPF writes, the path last. A slot that
   // another NIC had is cleared first.
@@ -60,6 +59,7 @@ class HomeSlots {
   HomeSlots(std::byte* memory, size_t length) : memory_(memory), length_(length) {}
   [[nodiscard]] sh_home* Slot(HomeIndex index) const;
   void SetGlobal(uint32_t flag, bool on);
+  void StorePath(HomeIndex index, Path path);
 
   std::byte* memory_;
   size_t length_;

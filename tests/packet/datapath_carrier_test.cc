@@ -162,7 +162,8 @@ TEST_F(DatapathCarrierTest, WhoseBackupIsGoneGetsTheNextMemberThatCarriesItself)
 // Drivers call netif_carrier_off() as often as they like.
 TEST_F(DatapathCarrierTest, ANicThatIsDeadAlreadyIsNotLostAgain) {
   Run({"ip", "link", "set", "h1", "down"});
-  datapath_->StorePath(HomeIndex{1}, {link(), kStandIn});
+  ASSERT_TRUE(datapath_->CompareAndSwapPath(HomeIndex{1}, datapath_->ReadPath(HomeIndex{1}),
+                                            {link(), kStandIn}));
   static_cast<void>(TakeEvents());
   Run({"ip", "link", "set", "h0", "down"});
   EXPECT_EQ(datapath_->ReadPath(HomeIndex{1}), (Path{link(), kStandIn}));
