@@ -40,12 +40,14 @@ class HomePlacer {
   }
 
   // Asked when every wire is chosen: the load that it weighs is the final one.
-  IfIndex ChooseBackup(const Member& member, IfIndex wire) const {
+  IfIndex ChooseBackup(const Member& member, IfIndex wire) {
     const IfIndex own = member.link->index;
     if (wire != own && member.usable()) {
       return own;
     }
-    return Best(own, wire);
+    const IfIndex backup = Best(own, wire);
+    ++named_[backup];
+    return backup;
   }
 
  private:
@@ -54,7 +56,7 @@ class HomePlacer {
   }
 
   IfIndex Best(IfIndex own, IfIndex wire) const {
-    const Member* best = BestMember(group_, load_, own, wire);
+    const Member* best = BestMember(group_, load_, own, wire, named_);
     return best == nullptr ? IfIndex::kNone : best->link->index;
   }
 
@@ -101,17 +103,23 @@ class HomePlacer {
 
   const std::vector<const Member*>& group_;
   WireLoad& load_;
+  WireLoad named_;  // as a backup, so far
   absl::Time now_;
 };
 
 }  // namespace
 
 const Member* BestMember(const std::vector<const Member*>& group, const WireLoad& load, IfIndex a,
-                         IfIndex b) {
+                         IfIndex b, const WireLoad& named) {
   const Member* best = nullptr;
-  auto rank = [&load](const Member& member) {
-    const auto it = load.find(member.link->index);
-    return std::pair(member.state == NicState::kStandby ? 0 : 1, it == load.end() ? 0 : it->second);
+  const auto count = [](const WireLoad& of, IfIndex link) {
+    const auto it = of.find(link);
+    return it == of.end() ? 0 : it->second;
+  };
+  const auto rank = [&](const Member& member) {
+    const IfIndex link = member.link->index;
+    return std::tuple(member.state == NicState::kStandby ? 0 : 1, count(load, link),
+                      count(named, link));
   };
   for (const Member* member : group) {
     if (!member->usable() || member->link->index == a || member->link->index == b) {

@@ -11,7 +11,9 @@
 //   new home       | -              | itself; if it is dead, the best usable member
 //
 // Best: a standby member before the others, then the one that carries the fewest homes, then the
-// order of the file. Bad news acts at once, good news waits for the hold-down.
+// order of the file. Among backups, which the kernel takes without asking, one that is the backup
+// of fewer homes comes before one that is of more: wires that are lost together, or with one NIC,
+// are shared. Bad news acts at once, good news waits for the hold-down.
 #pragma once
 
 #include <string>
@@ -43,9 +45,10 @@ using Memory = absl::btree_map<HomeIndex, HomeMemory>;
 // How many homes each NIC carries.
 using WireLoad = absl::btree_map<IfIndex, int>;
 
-// The best usable member other than `a` and `b`; null when there is none.
+// The best usable member other than `a` and `b`; null when there is none. `named`: of how many
+// homes each NIC is the backup.
 const Member* BestMember(const std::vector<const Member*>& group, const WireLoad& load, IfIndex a,
-                         IfIndex b = IfIndex::kNone);
+                         IfIndex b = IfIndex::kNone, const WireLoad& named = {});
 
 struct Placement {
   Memory memory;

@@ -172,6 +172,21 @@ TEST(Placement, HomesOfSeveralDeadNicsSpreadOverTheSurvivors) {
   EXPECT_NE(world.PathOf(0).wire, world.PathOf(1).wire);
 }
 
+TEST(Placement, BackupsAreSharedSoThatWhatTheKernelMovesIs) {
+  DecideWorld world(4);
+  world.Decide();
+  const IfIndex n3{13};
+  EXPECT_EQ(world.PathOf(0), (Path{kN0, kN1}));
+  EXPECT_EQ(world.PathOf(1), (Path{kN1, kN0}));
+  EXPECT_EQ(world.PathOf(2), (Path{kN2, n3}));
+  EXPECT_EQ(world.PathOf(3), (Path{n3, kN2}));
+  // Two homes on one NIC: should it be lost, two others take one each.
+  world.SetCarrier(0, false);
+  world.Decide();
+  EXPECT_EQ(world.PathOf(0), (Path{kN1, kN2}));
+  EXPECT_EQ(world.PathOf(1), (Path{kN1, n3}));
+}
+
 TEST(Placement, DrainMovesTheWireAndTheDrainedNicLingers) {
   DecideWorld world(2);
   world.Decide();
