@@ -31,8 +31,8 @@ struct Budget {
   uint32_t translated;
 };
 constexpr Budget kBudgets[] = {
-    {Program::kSteer, 20000, 2700},
-    {Program::kDeliver, 250000, 2750},
+    {Program::kSteer, 30000, 3700},
+    {Program::kDeliver, 250000, 3300},
     {Program::kGuard, 215000, 1950},
 };
 
