@@ -140,7 +140,7 @@ class Engine {
   [[nodiscard]] const absl::btree_map<IfIndex, AttachReport>& attachments() const {
     return attachments_;
   }
-  // "?" where there is none.
+  // "link 7" where there is none.
   [[nodiscard]] std::string NameOf(IfIndex link) const;
   // kNotFound, with the names there are: no member has the name.
   absl::StatusOr<const Member*> MemberNamed(const std::string& nic) const;
