@@ -1,10 +1,5 @@
 #include "agent/datapath/gateway_slots.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -12,9 +7,6 @@
 
 namespace stronghost {
 namespace {
-
-// The slots lie side by side only so.
-static_assert(sizeof(sh_gateways) % 8 == 0);
 
 bool TakeMark(uint8_t* mark) {
   // Most marks are not set: the cache line stays shared then.
@@ -25,33 +17,12 @@ bool TakeMark(uint8_t* mark) {
 }  // namespace
 
 absl::StatusOr<GatewaySlots> GatewaySlots::Map(int map_fd) {
-  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  const size_t length = (sizeof(sh_gateways) * SH_HOMES_MAX + page - 1) / page * page;
-  void* memory = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
-  if (memory == MAP_FAILED) {
-    return ErrnoError(errno, "map sh_gateways into memory");
-  }
-  return GatewaySlots(static_cast<std::byte*>(memory), length);
-}
-
-GatewaySlots::GatewaySlots(GatewaySlots&& other) noexcept
-    : memory_(std::exchange(other.memory_, nullptr)), length_(other.length_) {}
-
-GatewaySlots::~GatewaySlots() {
-  if (memory_ != nullptr) {
-    munmap(memory_, length_);
-  }
-}
-
-sh_gateways* GatewaySlots::Slot(HomeIndex home) const {
-  if (home == HomeIndex::kNone || ToInt(home) >= SH_HOMES_MAX) {
-    return nullptr;
-  }
-  return static_cast<sh_gateways*>(static_cast<void*>(memory_)) + ToInt(home);
+  ASSIGN_OR_RETURN(auto gateways, MappedArray<sh_gateways>::Map(map_fd, "sh_gateways"));
+  return GatewaySlots(std::move(gateways));
 }
 
 void GatewaySlots::Watch(HomeIndex home, absl::Span<const MacAddress> macs) {
-  sh_gateways* gateways = Slot(home);
+  sh_gateways* gateways = gateways_.Slot(home);
   if (gateways == nullptr) {
     return;
   }
@@ -65,7 +36,7 @@ void GatewaySlots::Watch(HomeIndex home, absl::Span<const MacAddress> macs) {
 
 NicEvidence GatewaySlots::Take(HomeIndex home) {
   NicEvidence evidence;
-  sh_gateways* gateways = Slot(home);
+  sh_gateways* gateways = gateways_.Slot(home);
   if (gateways == nullptr) {
     return evidence;
   }

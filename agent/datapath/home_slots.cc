@@ -1,10 +1,7 @@
 #include "agent/datapath/home_slots.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <bit>
-#include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <utility>
 
@@ -14,8 +11,6 @@
 namespace stronghost {
 namespace {
 
-// The kernel rounds the elements of an array up to 8 bytes; the slots lie side by side only so.
-static_assert(sizeof(sh_home) % 8 == 0);
 static_assert(offsetof(sh_home, path) == 0 && alignof(sh_home) == 8);
 static_assert(offsetof(sh_home, mac) % 4 == 0);
 
@@ -65,37 +60,16 @@ uint32_t FlagsOf(const HomeState& home) {
 }  // namespace
 
 absl::StatusOr<HomeSlots> HomeSlots::Map(int map_fd) {
-  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  const size_t length = (sizeof(sh_home) * SH_HOMES_MAX + page - 1) / page * page;
-  void* memory = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_SHARED, map_fd, 0);
-  if (memory == MAP_FAILED) {
-    return ErrnoError(errno, "map sh_homes into memory");
-  }
-  return HomeSlots(static_cast<std::byte*>(memory), length);
-}
-
-HomeSlots::HomeSlots(HomeSlots&& other) noexcept
-    : memory_(std::exchange(other.memory_, nullptr)), length_(other.length_) {}
-
-HomeSlots::~HomeSlots() {
-  if (memory_ != nullptr) {
-    munmap(memory_, length_);
-  }
-}
-
-sh_home* HomeSlots::Slot(HomeIndex index) const {
-  if (index == HomeIndex::kNone || ToInt(index) >= SH_HOMES_MAX) {
-    return nullptr;
-  }
-  return static_cast<sh_home*>(static_cast<void*>(memory_)) + ToInt(index);
+  ASSIGN_OR_RETURN(auto homes, MappedArray<sh_home>::Map(map_fd, "sh_homes"));
+  return HomeSlots(std::move(homes));
 }
 
 void HomeSlots::StampLayoutVersion() {
-  Store(&static_cast<sh_home*>(static_cast<void*>(memory_))->ifindex, SH_LAYOUT_VERSION);
+  Store(&homes_.Globals().ifindex, SH_LAYOUT_VERSION);
 }
 
 void HomeSlots::SetGlobal(uint32_t flag, bool on) {
-  uint32_t* flags = &static_cast<sh_home*>(static_cast<void*>(memory_))->flags;
+  uint32_t* flags = &homes_.Globals().flags;
   Store(flags, on ? *flags | flag : *flags & ~flag);
 }
 

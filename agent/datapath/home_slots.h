@@ -1,13 +1,14 @@
 // sh_homes as mapped memory: the agent's half of the words that BPF and the agent share.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/base/net_types.h"
+#include "agent/datapath/mapped_array.h"
 #include "agent/decide/desired.h"
 #include "maps/homes.h"
 
@@ -25,11 +26,6 @@ class HomeSlots {
  public:
   // `map_fd` may be closed afterwards.
   static absl::StatusOr<HomeSlots> Map(int map_fd);
-  HomeSlots(HomeSlots&& other) noexcept;
-  HomeSlots& operator=(HomeSlots&&) = delete;
-  HomeSlots(const HomeSlots&) = delete;
-  HomeSlots& operator=(const HomeSlots&) = delete;
-  ~HomeSlots();
 
   // SH_LAYOUT_VERSION, in slot 0.
   void StampLayoutVersion();
@@ -56,13 +52,12 @@ class HomeSlots {
   [[nodiscard]] bool InUse(HomeIndex index) const;
 
  private:
-  HomeSlots(std::byte* memory, size_t length) : memory_(memory), length_(length) {}
-  [[nodiscard]] sh_home* Slot(HomeIndex index) const;
+  explicit HomeSlots(MappedArray<sh_home> homes) : homes_(std::move(homes)) {}
+  [[nodiscard]] sh_home* Slot(HomeIndex index) const { return homes_.Slot(index); }
   void SetGlobal(uint32_t flag, bool on);
   void StorePath(HomeIndex index, Path path);
 
-  std::byte* memory_;
-  size_t length_;
+  MappedArray<sh_home> homes_;
 };
 
 }  // namespace stronghost
