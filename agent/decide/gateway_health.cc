@@ -130,8 +130,8 @@ absl::string_view ToString(GatewayState state) {
   return "fine";
 }
 
-bool GatewayHealth::suspected(absl::Time now) const {
-  return state == GatewayState::kProbing && sent + kBusy > now &&
+bool GatewayHealth::doubted(absl::Time now) const {
+  return state == GatewayState::kProbing &&
          (probes > 1 || (probes == 1 && probed + kOverdue <= now));
 }
 

@@ -48,12 +48,14 @@ struct GatewayHealth {
   [[nodiscard]] bool alive() const {
     return state == GatewayState::kFine || state == GatewayState::kProbing;
   }
-  // It was heard a moment ago.
+  // A probe that should have been answered by now was not.
+  [[nodiscard]] bool doubted(absl::Time now) const;
+  // It was heard a moment ago, and nothing says that this is over.
   [[nodiscard]] bool proven(absl::Time now) const {
-    return state != GatewayState::kDead && evidence + kFresh >= now;
+    return state != GatewayState::kDead && evidence + kFresh >= now && !doubted(now);
   }
-  // Traffic for it, and a probe that should have been answered by now.
-  [[nodiscard]] bool suspected(absl::Time now) const;
+  // Doubted, and there is traffic for it.
+  [[nodiscard]] bool suspected(absl::Time now) const { return doubted(now) && sent + kBusy > now; }
 
   bool operator==(const GatewayHealth&) const = default;
 };

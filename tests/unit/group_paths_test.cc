@@ -133,6 +133,24 @@ TEST(GroupPathsTest, ADeadUplinkMakesTheNicSuspectInFiveSeconds) {
   }
 }
 
+// What the sibling heard before says nothing of now: it is asked, and does not answer either.
+TEST(GroupPathsTest, WhenAllFallSilentAtOnceNoPathIsDeadHoweverFreshTheSiblingsLastWordIs) {
+  for (absl::Duration age; age < absl::Seconds(12); age += PathWorld::kLook) {
+    PathWorld world;
+    world.others = false;
+    world.traffic = {{.nic = 0}, {.nic = 1}};
+    world.Run(absl::Seconds(10));
+    world.traffic = {{.nic = 0}};
+    world.Run(age);
+    world.connected.clear();
+    EXPECT_FALSE(world.Run(absl::Minutes(1), [&] {
+      return world.Path(0).state == PathState::kDead || world.Path(0).cause == PathCause::kUplink;
+    })) << age;
+    EXPECT_EQ(world.Path(0).cause, PathCause::kSegment) << age;
+    EXPECT_EQ(world.Path(1).cause, PathCause::kSegment) << age;
+  }
+}
+
 // Retransmissions further and further apart are all the traffic that is left.
 TEST(GroupPathsTest, RetransmissionsAloneFindADeadUplink) {
   PathWorld world;
