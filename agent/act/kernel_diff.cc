@@ -10,6 +10,7 @@
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
 #include "agent/base/ids.h"
+#include "agent/decide/acceptance.h"
 #include "agent/decide/main_routes.h"
 #include "agent/netlink/canonical.h"
 
@@ -301,11 +302,6 @@ class Differ {
 };
 
 }  // namespace
-
-bool IsAccepted(const AddressFact& address) {
-  return (address.flags & IFA_F_DADFAILED) == 0 &&
-         ((address.flags & IFA_F_TENTATIVE) == 0 || (address.flags & IFA_F_OPTIMISTIC) != 0);
-}
 
 std::vector<KernelStep> DiffKernel(const KernelState& desired, const Facts& actual,
                                    const std::vector<FilterEntry>& actual_filters,

@@ -10,10 +10,6 @@
 
 namespace stronghost {
 
-// Whether the kernel accepts packets for an address that it has: not while it looks for a
-// duplicate, nor when it found one (RFC 4862 section 5.4; optimistic, RFC 4429, it does not wait).
-bool IsAccepted(const AddressFact& address);
-
 // The steps from `actual` to `desired`, in the order in which they are to be made: link groups,
 // filters, addresses, routes, rules are added; then rules, routes, addresses, filters are deleted
 // and link groups given back. Nothing is broken before its successor is made; two exceptions, where

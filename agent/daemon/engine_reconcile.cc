@@ -1,7 +1,5 @@
 // The whole difference between what should be and what is: knobs, maps, programs, addresses,
 // routes, rules, filters. In this order, so that no packet meets half of it.
-#include <linux/if_addr.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -11,6 +9,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/status.h"
 #include "agent/daemon/engine.h"
+#include "agent/decide/acceptance.h"
 #include "agent/decide/validate_facts.h"
 
 namespace stronghost {
@@ -272,7 +271,7 @@ std::vector<std::string> Engine::Problems() const {
     if (!IsAccepted(address) && attachments_.contains(address.link)) {
       problems.push_back(absl::StrCat(
           address.ip.ToString(), " on ", NameOf(address.link),
-          (address.flags & IFA_F_DADFAILED) != 0
+          IsDuplicate(address)
               ? " failed duplicate address detection: another host has it; give it another address"
               : " is tentative: it serves nobody before duplicate address detection ends; without "
                 "carrier that never happens, so add it with nodad"));

@@ -1,12 +1,11 @@
 // What the BPF maps should hold: homes in rings, addresses with their owners.
-#include <linux/if_addr.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
 #include "absl/strings/str_cat.h"
+#include "agent/decide/acceptance.h"
 #include "agent/decide/decide.h"
 
 namespace stronghost {
@@ -240,7 +239,7 @@ DatapathState DesiredDatapath(const DecideInput& input, const std::vector<Member
     }
     for (const AddressFact& fact : input.facts.addresses) {
       // A member's link-local addresses are always managed: ND needs them on the stand-in.
-      if (fact.link == member.link->index &&
+      if (fact.link == member.link->index && !IsDuplicate(fact) &&
           (member.group->adopt || fact.ip.address.IsLinkLocal()) &&
           !IsLeaving(inventory, fact.ip.address, member.name)) {
         table.Add(fact.ip, member);

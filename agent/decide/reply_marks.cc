@@ -1,6 +1,5 @@
 #include "agent/decide/reply_marks.h"
 
-#include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
@@ -9,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/base/ids.h"
+#include "agent/decide/acceptance.h"
 
 namespace stronghost {
 namespace {
@@ -17,12 +17,6 @@ constexpr uint32_t kWholeMark = 0xffffffff;
 
 bool IsMarkTable(uint32_t table) {
   return table >= kMarkTableBase && table < kMarkTableBase + kMarkTables;
-}
-
-// The kernel refuses one that is tentative as the source of a route.
-bool IsUsable(const AddressFact& fact) {
-  return (fact.flags & IFA_F_DADFAILED) == 0 &&
-         ((fact.flags & IFA_F_TENTATIVE) == 0 || (fact.flags & IFA_F_OPTIMISTIC) != 0);
 }
 
 class MarkBuilder {
@@ -91,7 +85,8 @@ class MarkBuilder {
   std::vector<Owned> Addresses(bool v4) const {
     std::set<std::pair<IfIndex, IpAddress>> usable;
     for (const AddressFact& fact : input_.facts.addresses) {
-      if (IsUsable(fact)) {
+      // The kernel refuses one that is tentative as the source of a route.
+      if (IsAccepted(fact)) {
         usable.emplace(fact.link, fact.ip.address);
       }
     }

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "agent/decide/acceptance.h"
 
 namespace stronghost {
 namespace {
@@ -92,11 +93,8 @@ class Chooser {
   void FindCandidates() {
     for (const AddressFact& fact : facts_.addresses) {
       const auto owner = datapath_.addresses.find({fact.ip.address, IfIndex::kNone});
-      const bool tentative =
-          (fact.flags & IFA_F_DADFAILED) != 0 ||
-          ((fact.flags & IFA_F_TENTATIVE) != 0 && (fact.flags & IFA_F_OPTIMISTIC) == 0);
-      if (owner == datapath_.addresses.end() || fact.ip.address.IsLinkLocal() || tentative ||
-          fact.scope != RT_SCOPE_UNIVERSE) {
+      if (owner == datapath_.addresses.end() || fact.ip.address.IsLinkLocal() ||
+          !IsAccepted(fact) || fact.scope != RT_SCOPE_UNIVERSE) {
         continue;
       }
       const auto home = datapath_.homes.find(owner->second.home);

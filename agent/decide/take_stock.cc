@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agent/base/ids.h"
+#include "agent/decide/acceptance.h"
 #include "agent/decide/main_routes.h"
 #include "agent/decide/residence.h"
 
@@ -38,7 +39,7 @@ class StockTaker {
     }
     for (const AddressFact& fact : facts_.addresses) {
       if (by_link_.contains(fact.link) && IsManageable(fact.ip.address) &&
-          !fact.ip.address.IsLinkLocal()) {
+          !fact.ip.address.IsLinkLocal() && !IsDuplicate(fact)) {
         present_.emplace(std::pair(fact.link, fact.ip.address), &fact);
       }
     }

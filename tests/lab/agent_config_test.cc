@@ -6,8 +6,11 @@
 #include <regex>
 #include <sstream>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "agent/base/status.h"
 #include "tests/lab/agent_fixture.h"
+#include "tests/lib/await.h"
 
 namespace stronghost::lab {
 namespace {
@@ -93,6 +96,34 @@ TEST_F(AgentLab, AMissingNicIsReportedAndTheRestWorks) {
   ASSERT_OK(agent);
   EXPECT_OK(agent->AwaitState("eth9", "missing"));
   EXPECT_OK(agent->AwaitState("eth0", "up"));
+}
+
+// RFC 4862 5.4: an address that failed the detection is nobody's to use.
+TEST_F(AgentLab, AnAddressThatAnotherHostHasIsToldWithTheMendAndStaysThatHosts) {
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));
+  const std::string taken = ClientAddress(AF_INET6).ToString();
+  const auto told = [&]() -> absl::StatusOr<bool> {
+    ASSIGN_OR_RETURN(const nlohmann::json status, agent().Status());
+    return absl::StrContains(status.at("problems").dump(),
+                             absl::StrCat(taken,
+                                          "/64 on eth0 failed duplicate address detection: "
+                                          "another host has it; give it another address"));
+  };
+  ASSERT_OK(lab().server().Check({"ip", "addr", "add", taken + "/64", "dev", "eth0"}));
+  EXPECT_OK(Await(
+      absl::Seconds(20), [&] { return told().value_or(false); }, "the problem"))
+      << agent().Log();
+  const auto status = agent().Status();
+  ASSERT_OK(status);
+  for (const nlohmann::json& address : status->at("groups").at(0).at("addresses")) {
+    EXPECT_NE(address.at("ip"), taken);
+  }
+  EXPECT_OK(lab().server().Check(
+      {"ping", "-6", "-c", "1", "-W", "5", "-I", Address(1, AF_INET6).ToString(), taken}));
+
+  ASSERT_OK(lab().server().Check({"ip", "addr", "del", taken + "/64", "dev", "eth0"}));
+  EXPECT_OK(Await(
+      absl::Seconds(20), [&] { return !told().value_or(true); }, "no problem"));
 }
 
 TEST_F(AgentLab, ForeignXdpAndTcProgramsStayAndAreReported) {

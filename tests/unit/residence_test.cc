@@ -316,6 +316,29 @@ TEST_F(ResidenceTest, AGroupWithoutAUsableNicMovesNothingAndSaysSo) {
   EXPECT_THAT(world.decision.problems, ElementsAre(HasSubstr("group front has no usable NIC")));
 }
 
+// RFC 4862 5.4.5. It is the other host's: to announce it would take it from there.
+TEST_F(ResidenceTest, AnAddressThatFailedDuplicateDetectionIsNobodys) {
+  const IpAddress other = *IpAddress::Parse("2001:db8::60");
+  const IpAddress link_local = *IpAddress::Parse("fe80::60");
+  for (const IpAddress& ip : {other, link_local}) {
+    world.facts.addresses.push_back(
+        {.link = DecideWorld::Link(0), .ip = {ip, 64}, .flags = IFA_F_TENTATIVE | IFA_F_DADFAILED});
+  }
+  Step();
+  EXPECT_FALSE(world.inventory.addresses.contains(other));
+  EXPECT_FALSE(world.decision.datapath.addresses.contains({other}));
+  EXPECT_FALSE(world.decision.datapath.addresses.contains({link_local, DecideWorld::Link(0)}));
+  // While it is looked for it is ours.
+  for (AddressFact& fact : world.facts.addresses) {
+    fact.flags &= ~uint32_t{IFA_F_DADFAILED};
+  }
+  Step();
+  EXPECT_TRUE(world.inventory.addresses.contains(other));
+  world.facts.addresses.rbegin()[1].flags = IFA_F_TENTATIVE | IFA_F_DADFAILED;
+  Step();
+  EXPECT_FALSE(world.inventory.addresses.contains(other));
+}
+
 TEST_F(ResidenceTest, WhatExpiresIsForgotten) {
   world.facts.addresses.push_back({.link = DecideWorld::Link(0),
                                    .ip = *IpPrefix::Parse("198.51.100.60/24"),
