@@ -81,12 +81,31 @@ absl::Time DecodeTime(const Json& json, const char* key) {
                             : absl::InfiniteFuture();
 }
 
+// Left out where there is none.
+void EncodeIp(Json& json, const char* key, const IpAddress& ip) {
+  if (!ip.IsUnspecified()) {
+    json[key] = ip.ToString();
+  }
+}
+
+IpAddress DecodeIp(const Json& json, const char* key) {
+  return json.contains(key) ? Decoded(IpAddress::Parse(json[key].get<std::string>())) : IpAddress();
+}
+
 Json EncodeResidence(const Residence& residence) {
   Json json = {{"origin", residence.origin},   {"home", residence.home},
                {"left", residence.left},       {"configured", residence.configured},
                {"adopted", residence.adopted}, {"settled", residence.settled},
                {"ordered", residence.ordered}, {"flags", residence.flags},
                {"scope", residence.scope},     {"protocol", residence.protocol}};
+  if (residence.metric != 0) {
+    json["metric"] = residence.metric;
+  }
+  EncodeIp(json, "broadcast", residence.broadcast);
+  EncodeIp(json, "peer", residence.peer);
+  if (!residence.label.empty()) {
+    json["label"] = residence.label;
+  }
   EncodeTime(json, "valid_until", residence.valid_until);
   EncodeTime(json, "preferred_until", residence.preferred_until);
   return json;
@@ -104,6 +123,10 @@ Residence DecodeResidence(const Json& json) {
   residence.flags = DecodeNumber(json.at("flags"));
   residence.scope = DecodeByte(json.at("scope"));
   residence.protocol = DecodeByte(json.at("protocol"));
+  residence.metric = json.contains("metric") ? DecodeNumber(json["metric"]) : 0;
+  residence.broadcast = DecodeIp(json, "broadcast");
+  residence.peer = DecodeIp(json, "peer");
+  residence.label = json.value("label", "");
   residence.valid_until = DecodeTime(json, "valid_until");
   residence.preferred_until = DecodeTime(json, "preferred_until");
   return residence;

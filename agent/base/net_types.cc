@@ -161,6 +161,17 @@ IpPrefix IpPrefix::Network() const {
   return {IpAddress::FromBytes16(bytes.data()), length};
 }
 
+IpAddress IpPrefix::Broadcast() const {
+  if (address.IsV6() || length >= 31) {
+    return {};
+  }
+  std::array<uint8_t, 16> bytes = address.mapped();
+  for (int bit = length + 96; bit < 128; ++bit) {
+    bytes[static_cast<size_t>(bit / 8)] |= static_cast<uint8_t>(0x80U >> (bit % 8));
+  }
+  return IpAddress::FromBytes16(bytes.data());
+}
+
 bool IpPrefix::Contains(const IpAddress& other) const {
   return address.IsV4() == other.IsV4() &&
          Network().address == IpPrefix{other, length}.Network().address;

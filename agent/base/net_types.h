@@ -85,6 +85,9 @@ struct IpPrefix {
   static absl::StatusOr<IpPrefix> Parse(absl::string_view text);
   [[nodiscard]] std::string ToString() const;
   [[nodiscard]] IpPrefix Network() const;
+  // The last address of an IPv4 subnet; "::" where there is none: IPv6, and a subnet of two or one
+  // (RFC 3021).
+  [[nodiscard]] IpAddress Broadcast() const;
   [[nodiscard]] bool Contains(const IpAddress& other) const;
 
   auto operator<=>(const IpPrefix&) const = default;

@@ -29,21 +29,6 @@ absl::string_view Unusable(const IpAddress& ip) {
 
 namespace {
 
-// Last address of an IPv4 subnet.
-IpAddress Broadcast(const IpPrefix& prefix) {
-  std::array<uint8_t, 16> bytes = prefix.Network().address.mapped();
-  for (size_t bit = prefix.length; bit < 32; ++bit) {
-    bytes[12 + bit / 8] |= static_cast<uint8_t>(0x80U >> (bit % 8));
-  }
-  return IpAddress::FromBytes16(bytes.data());
-}
-
-// A subnet of two has no broadcast address (RFC 3021).
-bool IsBroadcastOf(const IpPrefix& prefix, const IpAddress& address) {
-  return prefix.address.IsV4() && address.IsV4() && prefix.length < 31 &&
-         Broadcast(prefix) == address;
-}
-
 bool IsHostLength(const IpPrefix& prefix) {
   return prefix.length == prefix.address.max_length();
 }
@@ -96,7 +81,7 @@ class AddressChecks {
       Add(path, address.ToString(), " is the ",
           address.IsV4() ? "network address" : "subnet-router anycast address (RFC 4291 2.6.1)",
           " of ", ip.ToString(), "; write a host's address, or correct the prefix length");
-    } else if (IsBroadcastOf(ip, address)) {
+    } else if (ip.Broadcast() == address) {
       Add(path, address.ToString(), " is the broadcast address of ", ip.Network().ToString(),
           "; write a host's address, or correct the prefix length");
     }
@@ -214,7 +199,7 @@ class AddressChecks {
     } else if (!gateway.IsLinkLocal() && !IsHostLength(ip) && !ip.Contains(gateway)) {
       Add(path, "gateway ", gateway.ToString(), " lies outside of ", ip.Network().ToString(),
           ", the subnet of its address; correct it or the prefix length");
-    } else if (!IsHostLength(ip) && IsBroadcastOf(ip, gateway)) {
+    } else if (ip.Broadcast() == gateway) {
       Add(path, "gateway ", gateway.ToString(), " is the broadcast address of ",
           ip.Network().ToString(), "; write another host's address, or correct the prefix length");
     }

@@ -1,7 +1,5 @@
 #include "agent/daemon/detach.h"
 
-#include <linux/if_addr.h>
-
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +11,7 @@
 #include "agent/base/status.h"
 #include "agent/cli/detach_offline.h"
 #include "agent/datapath/datapath.h"
+#include "agent/decide/residence.h"
 #include "agent/netlink/socket.h"
 #include "agent/observe/driver_names.h"
 #include "agent/observe/facts_events.h"
@@ -52,13 +51,7 @@ KernelState AddressesBackHome(const Facts& facts, const Inventory& inventory) {
     if (!residence.adopted || !residence.relocated() || !back || home == nullptr) {
       continue;
     }
-    state.moved.push_back({.link = origin->index,
-                           .ip = {ip, residence.length},
-                           .flags = residence.flags | (ip.IsV6() ? IFA_F_NODAD : 0U),
-                           .scope = residence.scope,
-                           .protocol = residence.protocol,
-                           .valid_until = residence.valid_until,
-                           .preferred_until = residence.preferred_until});
+    state.moved.push_back(MovedFact(ip, residence, *origin));
     state.left.push_back({home->index, ip, origin->index});
   }
   for (const auto& [nic, known] : inventory.nics) {

@@ -95,20 +95,16 @@ class KernelBuilder {
       if (residence.home != member.name) {
         continue;
       }
-      AddressFact fact{.link = member.link->index, .ip = {ip, residence.length}};
-      // Without carrier DAD would wait for ever and the address stay tentative; and one that moves
-      // was this host's a moment ago.
-      fact.flags = ip.IsV6() ? IFA_F_NODAD : 0U;
       if (!residence.adopted) {
-        fact.scope = RT_SCOPE_UNIVERSE;
-        state_.addresses.push_back(fact);
+        const IpPrefix prefix{ip, residence.length};
+        // Without carrier DAD would wait for ever and the address stay tentative.
+        state_.addresses.push_back({.link = member.link->index,
+                                    .ip = prefix,
+                                    .flags = ip.IsV6() ? IFA_F_NODAD : 0U,
+                                    .scope = RT_SCOPE_UNIVERSE,
+                                    .broadcast = prefix.Broadcast()});
       } else if (!residence.settled && member.link->admin_up) {
-        fact.flags |= residence.flags;
-        fact.scope = residence.scope;
-        fact.protocol = residence.protocol;
-        fact.valid_until = residence.valid_until;
-        fact.preferred_until = residence.preferred_until;
-        state_.moved.push_back(fact);
+        state_.moved.push_back(MovedFact(ip, residence, *member.link));
       }
     }
   }

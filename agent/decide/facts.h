@@ -37,6 +37,10 @@ struct AddressFact {
   uint32_t flags = 0;    // IFA_F_*
   uint8_t scope = 0;     // RT_SCOPE_*
   uint8_t protocol = 0;  // IFA_PROTO; 0 where the kernel has none
+  uint32_t metric = 0;   // of its subnet's route (IFA_RT_PRIORITY); 0: the kernel's own choice
+  IpAddress broadcast;   // IFA_BROADCAST; "::": none
+  IpAddress peer;        // IFA_ADDRESS of a point-to-point address; "::": none
+  std::string label;     // IFA_LABEL of an alias ("eth0:1"); "": the NIC's name
   // CLOCK_MONOTONIC, to a second (IFA_CACHEINFO); infinite: for good.
   absl::Time valid_until = absl::InfiniteFuture();
   absl::Time preferred_until = absl::InfiniteFuture();

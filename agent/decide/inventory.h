@@ -17,11 +17,15 @@ namespace stronghost {
 // Where a managed address lives. Link-local addresses are not among them: they live and die with
 // their NIC.
 struct Residence {
-  int length = 0;                                   // of the prefix
-  uint32_t flags = 0;                               // IFA_F_*, as last seen
-  uint8_t scope = 0;                                // RT_SCOPE_*
-  uint8_t protocol = 0;                             // IFA_PROTO
-  absl::Time valid_until = absl::InfiniteFuture();  // as in AddressFact
+  int length = 0;        // of the prefix
+  uint32_t flags = 0;    // IFA_F_*, as last seen
+  uint8_t scope = 0;     // RT_SCOPE_*
+  uint8_t protocol = 0;  // IFA_PROTO
+  uint32_t metric = 0;   // as in AddressFact, like the next ones
+  IpAddress broadcast;
+  IpAddress peer;
+  std::string label;  // as seen on the origin
+  absl::Time valid_until = absl::InfiniteFuture();
   absl::Time preferred_until = absl::InfiniteFuture();
   std::string origin;  // NIC that it belongs to: configured, found there, or moved there by hand
   std::string home;    // NIC that it lives on now; another than the origin: it is relocated

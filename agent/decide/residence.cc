@@ -1,5 +1,8 @@
 #include "agent/decide/residence.h"
 
+#include <linux/if_addr.h>
+#include <net/if.h>
+
 #include <algorithm>
 #include <functional>
 #include <set>
@@ -254,6 +257,15 @@ class Relocator {
   Residences result_;
 };
 
+// `label` of another NIC, or of this one under an older name: what is behind the colon stays.
+std::string LabelOn(const LinkFact& link, const std::string& label) {
+  const size_t colon = label.find(':');
+  if (colon == std::string::npos || link.name.size() + label.size() - colon >= IFNAMSIZ) {
+    return "";
+  }
+  return absl::StrCat(link.name, label.substr(colon));
+}
+
 }  // namespace
 
 Residences Relocate(Inventory inventory, const Facts& facts, const std::vector<Member>& members,
@@ -341,6 +353,22 @@ void OrderMove(Inventory& inventory, const Facts& facts, const IpAddress& addres
   const bool up = link != nullptr && link->admin_up;
   Lend(inventory, before, nic,
        [up](const RouteFact& route) { return !up || route.destination.address.IsV4(); });
+}
+
+AddressFact MovedFact(const IpAddress& ip, const Residence& residence, const LinkFact& link) {
+  return {.link = link.index,
+          .ip = {ip, residence.length},
+          // Without carrier DAD would wait for ever and the address stay tentative; and it was
+          // this host's a moment ago.
+          .flags = residence.flags | (ip.IsV6() ? IFA_F_NODAD : 0U),
+          .scope = residence.scope,
+          .protocol = residence.protocol,
+          .metric = residence.metric,
+          .broadcast = residence.broadcast,
+          .peer = residence.peer,
+          .label = link.name == residence.origin ? LabelOn(link, residence.label) : "",
+          .valid_until = residence.valid_until,
+          .preferred_until = residence.preferred_until};
 }
 
 bool IsManageable(const IpAddress& ip) {

@@ -32,6 +32,10 @@ constexpr absl::Duration kMoveLinger = absl::Seconds(60);
 // Not unspecified, multicast or loopback.
 bool IsManageable(const IpAddress& ip);
 
+// An address that somebody else made, as it was last seen, to be made on `link`: all but its
+// number of the NIC. Only the origin gets the label back, under the name that the NIC has now.
+AddressFact MovedFact(const IpAddress& ip, const Residence& residence, const LinkFact& link);
+
 // Brings the inventory up to what is configured and found. An address that somebody deleted from a
 // NIC that is up is forgotten; one that went with its NIC is not, nor one of a NIC that was down
 // for a moment (`bounced`). `added`: what the agent itself added, so that it is not taken for

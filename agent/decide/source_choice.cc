@@ -31,14 +31,6 @@ constexpr std::array<const char*, 10> kLeftToRouting = {
     "0.0.0.0/0",          "0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4",
     "255.255.255.255/32", "::/128",    "::1/128",     "fe80::/10",      "ff00::/8"};
 
-IpAddress BroadcastOf(const IpPrefix& subnet) {
-  std::array<uint8_t, 16> bytes = subnet.Network().address.mapped();
-  for (size_t bit = subnet.length; bit < 32; ++bit) {
-    bytes[12 + bit / 8] |= static_cast<uint8_t>(0x80U >> (bit % 8));
-  }
-  return IpAddress::FromBytes16(bytes.data());
-}
-
 bool Names(const std::vector<IpAddress>& list, const IpAddress& ip) {
   return std::find(list.begin(), list.end(), ip) != list.end();
 }
@@ -172,8 +164,8 @@ class Chooser {
     }
     on_link_.insert(network);
     state_.routes[network] = slots;
-    if (v4 && network.length < 31) {
-      state_.routes[{BroadcastOf(network), 32}] = {};
+    if (const IpAddress broadcast = network.Broadcast(); !broadcast.IsUnspecified()) {
+      state_.routes[{broadcast, 32}] = {};
     }
     return true;
   }

@@ -100,6 +100,12 @@ class StockTaker {
     residence.flags = fact.flags;
     residence.scope = fact.scope;
     residence.protocol = fact.protocol;
+    residence.metric = fact.metric;
+    residence.broadcast = fact.broadcast;
+    residence.peer = fact.peer;
+    if (!residence.relocated()) {
+      residence.label = fact.label;
+    }
     residence.valid_until = fact.valid_until;
     residence.preferred_until = fact.preferred_until;
     if (residence.configured.empty()) {

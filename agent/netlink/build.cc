@@ -31,15 +31,6 @@ uint32_t SecondsLeft(absl::Time until) {
   return static_cast<uint32_t>(std::clamp<int64_t>(left, 0, kForGood - 1));
 }
 
-IpAddress BroadcastOf(const IpPrefix& prefix) {
-  std::array<uint8_t, 4> bytes{};
-  std::memcpy(bytes.data(), prefix.address.data(), bytes.size());
-  for (int bit = prefix.length; bit < 32; ++bit) {
-    bytes[static_cast<size_t>(bit / 8)] |= static_cast<uint8_t>(0x80U >> (bit % 8));
-  }
-  return IpAddress::FromBytes4(bytes.data());
-}
-
 NetlinkMessage AddressRequest(uint16_t type, uint16_t flags, const AddressFact& address) {
   NetlinkMessage request(type, flags);
   auto& header = request.AddHeader<ifaddrmsg>();
@@ -49,7 +40,7 @@ NetlinkMessage AddressRequest(uint16_t type, uint16_t flags, const AddressFact& 
   header.ifa_index = ToInt(address.link);
   request.PutIp(IFA_LOCAL, address.ip.address);
   if (address.ip.address.IsV4() || type == RTM_NEWADDR) {
-    request.PutIp(IFA_ADDRESS, address.ip.address);
+    request.PutIp(IFA_ADDRESS, address.peer.IsUnspecified() ? address.ip.address : address.peer);
   }
   return request;
 }
@@ -139,8 +130,14 @@ NetlinkMessage LinkRequest(uint16_t type, IfIndex link) {
 
 NetlinkMessage AddAddressRequest(const AddressFact& address) {
   NetlinkMessage request = AddressRequest(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, address);
-  if (address.ip.address.IsV4() && address.ip.length < 31) {
-    request.PutIp(IFA_BROADCAST, BroadcastOf(address.ip));
+  if (!address.broadcast.IsUnspecified()) {
+    request.PutIp(IFA_BROADCAST, address.broadcast);
+  }
+  if (!address.label.empty()) {
+    request.PutBytes(IFA_LABEL, address.label.data(), address.label.size());
+  }
+  if (address.metric != 0) {
+    request.PutU32(IFA_RT_PRIORITY, address.metric);
   }
   request.PutU32(IFA_FLAGS, address.flags & kSettableAddressFlags);
   if (address.valid_until != absl::InfiniteFuture()) {

@@ -13,7 +13,7 @@ namespace stronghost {
 
 // Adds; an address that is there already answers EEXIST and stays as it is. Of `flags` only those
 // count that a user may set (IFA_F_NODAD, IFA_F_NOPREFIXROUTE ...), so a fact that was read from
-// the kernel can be given back. IPv4 gets the broadcast address of its prefix.
+// the kernel can be given back.
 NetlinkMessage AddAddressRequest(const AddressFact& address);
 NetlinkMessage DeleteAddressRequest(const AddressFact& address);
 

@@ -136,6 +136,15 @@ std::optional<AddressFact> ParseAddress(const nlmsghdr& message) {
       case kIfaProto:
         good = ReadValue(payload, fact.protocol) && good;
         break;
+      case IFA_RT_PRIORITY:
+        good = ReadValue(payload, fact.metric) && good;
+        break;
+      case IFA_BROADCAST:
+        good = ReadIp(payload, header->ifa_family, fact.broadcast) && good;
+        break;
+      case IFA_LABEL:
+        fact.label = ReadString(payload);
+        break;
       case IFA_CACHEINFO: {
         ifa_cacheinfo info{};
         good = ReadValue(payload, info) && good;
@@ -152,6 +161,13 @@ std::optional<AddressFact> ParseAddress(const nlmsghdr& message) {
     return std::nullopt;
   }
   fact.ip = {local.has_value() ? *local : *address, header->ifa_prefixlen};
+  if (address.has_value() && *address != fact.ip.address) {
+    fact.peer = *address;
+  }
+  // Without an alias it is the name that the NIC had when it got the address.
+  if (fact.label.find(':') == std::string::npos) {
+    fact.label.clear();
+  }
   if (fact.ip.length > fact.ip.address.max_length()) {
     return std::nullopt;
   }

@@ -277,6 +277,59 @@ TEST_P(Relocation, AMoveLosesNothing) {
   ExpectNoLoss(streams);
 }
 
+// As `ip address` shows it: broadcast address, alias, metric, the other end.
+TEST_F(Relocation, AnAddressThatHasMovedAwayAndBackIsAsItWas) {
+  ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));
+  const std::vector<std::string> own = {
+      "198.51.100.21/24 brd 198.51.100.255 label eth0:1", "198.51.100.22/24 label eth0:2",
+      "203.0.113.5/24 brd 203.0.113.250 metric 77", "192.0.2.5 peer 192.0.2.6/32",
+      "2001:db8:9::5/64 metric 77 nodad"};
+  std::vector<IpAddress> ips;
+  for (const std::string& address : own) {
+    ASSERT_OK(lab().server().IpBatch(absl::StrCat("addr add ", address, " dev eth0\n")));
+    const std::string number = address.substr(0, address.find_first_of("/ "));
+    ips.push_back(*IpAddress::Parse(number));
+    ASSERT_OK(Await(
+        absl::Seconds(10), [&] { return HomeOf(ips.back()) == "eth0"; }, "the agent to adopt it"));
+  }
+  const auto addresses = [&](const std::string& nic) {
+    const auto output = lab().server().Check({"ip", "-o", "address", "show", "dev", nic});
+    EXPECT_OK(output);
+    std::vector<std::string> lines = absl::StrSplit(*output, '\n', absl::SkipEmpty());
+    // The kernel makes it anew when the NIC is set up.
+    std::erase_if(lines, [](const auto& line) { return absl::StrContains(line, " fe80:"); });
+    std::sort(lines.begin(), lines.end());
+    return lines;
+  };
+  const auto before = addresses("eth0");
+  const auto elsewhere = addresses("eth1");
+  const auto routes = Routes();
+  for (const std::string nic : {"eth1", "eth0"}) {
+    for (const IpAddress& ip : ips) {
+      Order({"move", ip.ToString(), nic});
+      ASSERT_OK(Await(
+          absl::Seconds(10), [&] { return NicsWith(ip) == std::vector<std::string>{nic}; },
+          absl::StrCat(ip.ToString(), " to live on ", nic)))
+          << agent().Log();
+    }
+    if (nic == "eth1") {
+      EXPECT_THAT(absl::StrJoin(addresses("eth1"), "\n"), HasSubstr("192.0.2.5 peer 192.0.2.6/32"));
+    }
+  }
+  EXPECT_EQ(addresses("eth0"), before);
+  EXPECT_EQ(addresses("eth1"), elsewhere);
+  AwaitRoutes(routes);
+
+  ASSERT_OK(lab().SetAdmin(0, false));
+  ASSERT_NO_FATAL_FAILURE(AwaitHome("eth1"));
+  ASSERT_OK(lab().SetAdmin(0, true));
+  ASSERT_NO_FATAL_FAILURE(AwaitHome("eth0"));
+  EXPECT_OK(Await(
+      absl::Seconds(10), [&] { return addresses("eth0") == before; }, "all of eth0"))
+      << absl::StrJoin(addresses("eth0"), "\n") << "\nwanted:\n"
+      << absl::StrJoin(before, "\n");
+}
+
 // Before the agent has read the kernel's news of the move itself.
 TEST_F(Relocation, WhoDeletesAnAddressRightAfterItsMoveIsHeeded) {
   ASSERT_NO_FATAL_FAILURE(Build(GroupKeys("follow")));

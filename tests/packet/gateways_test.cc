@@ -15,6 +15,8 @@ using lab::Vlan;
 
 // The second slot: not the first that is looked at.
 constexpr MacAddress kGatewayMac = {{0x02, 0x00, 0x5e, 0x50, 0x00, 0x01}};
+// Differs in the first byte only, as the MACs of a guest and of its tap do.
+constexpr MacAddress kOtherGatewayMac = {{0xfe, 0x00, 0x5e, 0x50, 0x00, 0x01}};
 
 // The marks of one NIC, for comparison.
 struct Marks {
@@ -47,7 +49,8 @@ class GatewaysTest : public ProgramFixture, public testing::WithParamInterface<F
   void SetUp() override {
     ProgramFixture::SetUp();
     sh_gateways gateways{};
-    gateways.slot[0].mac = {{0x02, 0x00, 0x5e, 0x50, 0x00, 0x02}};
+    std::copy(kOtherGatewayMac.bytes.begin(), kOtherGatewayMac.bytes.end(),
+              gateways.slot[0].mac.bytes);
     std::copy(kGatewayMac.bytes.begin(), kGatewayMac.bytes.end(), gateways.slot[1].mac.bytes);
     for (const Nic* nic : {&h0_, &h1_, &h2_}) {
       AddFlags(*nic, SH_HOME_WATCHED);
@@ -176,6 +179,37 @@ TEST_P(GatewaysTest, OtherHostsAreNotedAsSuch) {
 TEST_P(GatewaysTest, BroadcastsOfASiblingAreAnEcho) {
   Deliver(h0_, AddressRequest(h1_.mac, Own(h1_), GatewayAddress()));
   ExpectOnly(h0_, kEcho);
+}
+
+TEST_P(GatewaysTest, NobodysTrafficHidesTheGateways) {
+  const Bytes to_client = Datagram(h0_.mac, Own(h0_), kClientMac, Client(GetParam()));
+  const Bytes from_client = Datagram(kClientMac, Client(GetParam()), h0_.mac, Own(h0_));
+  for (int i = 0; i < 2; ++i) {
+    Steer(h0_, to_client);
+    Deliver(h0_, from_client);
+  }
+  ExpectOnly(h0_, kOthers);
+  Steer(h0_, ToGateway(h0_, Own(h0_)));
+  Deliver(h0_, FromGateway(h0_));
+  ExpectOnly(h0_, {.sent = true, .heard = true, .others = true});
+}
+
+TEST_P(GatewaysTest, OneGatewayDoesNotHideAnother) {
+  for (const MacAddress& mac : {kOtherGatewayMac, kGatewayMac}) {
+    Steer(h0_, Datagram(h0_.mac, Own(h0_), mac, Far()));
+    Deliver(h0_, Datagram(mac, Far(), h0_.mac, Own(h0_)));
+  }
+  const sh_gateways gateways = programs().Gateways(h0_.home);
+  for (const int slot : {0, 1}) {
+    EXPECT_TRUE(gateways.slot[slot].sent && gateways.slot[slot].heard) << slot;
+  }
+}
+
+TEST_P(GatewaysTest, ItsTrafficHidesNoOtherWordOfTheGateway) {
+  Deliver(h0_, FromGateway(h0_));
+  Deliver(h0_, AddressReply(kGatewayMac, GatewayAddress(), h0_.mac, Own(h0_)));
+  Deliver(h0_, AddressRequest(kGatewayMac, GatewayAddress(), Client(GetParam())));
+  ExpectOnly(h0_, {.heard = true, .confirmed = true, .seen = true});
 }
 
 // deliver never meets what guard drops.

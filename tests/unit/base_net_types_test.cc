@@ -144,6 +144,16 @@ TEST(IpPrefix, NetworkClearsHostBits) {
   EXPECT_EQ(Prefix("2001:db8::1/0").Network(), Prefix("::/0"));
 }
 
+TEST(IpPrefix, BroadcastIsTheLastAddressOfAnIpv4SubnetOfMoreThanTwo) {
+  EXPECT_EQ(Prefix("198.51.100.131/25").Broadcast(), Ip("198.51.100.255"));
+  EXPECT_EQ(Prefix("198.51.101.131/23").Broadcast(), Ip("198.51.101.255"));
+  EXPECT_EQ(Prefix("198.51.100.1/30").Broadcast(), Ip("198.51.100.3"));
+  EXPECT_EQ(Prefix("198.51.100.1/0").Broadcast(), Ip("255.255.255.255"));
+  for (const char* none : {"198.51.100.1/31", "198.51.100.1/32", "2001:db8::1/64"}) {
+    EXPECT_EQ(Prefix(none).Broadcast(), IpAddress()) << none;
+  }
+}
+
 TEST(IpPrefix, ContainsTheAddressesOfItsFamily) {
   const IpPrefix v4 = Prefix("198.51.100.1/25");
   EXPECT_TRUE(v4.Contains(Ip("198.51.100.0")));

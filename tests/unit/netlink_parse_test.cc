@@ -161,6 +161,18 @@ TEST(RoundTrip, AddressesRoutesRulesFilters) {
     EXPECT_EQ(ParseAddress(AddAddressRequest(address).header()), address);
     EXPECT_EQ(ParseAddress(DeleteAddressRequest(address).header())->ip, address.ip);
   }
+  AddressFact alias{.link = IfIndex{4},
+                    .ip = Prefix("198.51.100.1/24"),
+                    .metric = 77,
+                    .broadcast = Ip("198.51.100.255"),
+                    .peer = Ip("198.51.100.2"),
+                    .label = "eth0:1"};
+  EXPECT_EQ(ParseAddress(AddAddressRequest(alias).header()), alias);
+  // The kernel finds a point-to-point address by both of its ends.
+  EXPECT_EQ(ParseAddress(DeleteAddressRequest(alias).header())->peer, alias.peer);
+  // It labels every IPv4 address; without an alias that says nothing.
+  alias.label = "eth0";
+  EXPECT_EQ(ParseAddress(AddAddressRequest(alias).header())->label, "");
   RouteFact route{.table = 5301,
                   .destination = Prefix("203.0.113.77/24"),
                   .gateway = Ip("198.51.100.254"),

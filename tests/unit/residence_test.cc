@@ -339,6 +339,38 @@ TEST_F(ResidenceTest, AnAddressThatFailedDuplicateDetectionIsNobodys) {
   EXPECT_FALSE(world.inventory.addresses.contains(other));
 }
 
+// But for the label, which begins with the name of the NIC.
+TEST_F(ResidenceTest, WhatAnAddressIsBesidesItsNumberGoesAlong) {
+  const AddressFact own{.link = DecideWorld::Link(0),
+                        .ip = *IpPrefix::Parse("198.51.100.60/24"),
+                        .metric = 77,
+                        .broadcast = *IpAddress::Parse("198.51.100.250"),
+                        .peer = *IpAddress::Parse("198.51.100.61"),
+                        .label = "n0:1"};
+  world.facts.addresses.push_back(own);
+  Step();
+  const Residence& residence = world.inventory.addresses.at(own.ip.address);
+  const LinkFact elsewhere{.index = IfIndex{7}, .name = "n1"};
+  AddressFact moved = own;
+  moved.link = elsewhere.index;
+  moved.label = "";
+  EXPECT_EQ(MovedFact(own.ip.address, residence, elsewhere), moved);
+  EXPECT_EQ(MovedFact(own.ip.address, residence, {.index = own.link, .name = "n0"}), own);
+  // Beyond 15 bytes the kernel refuses a label.
+  Residence renamed = residence;
+  renamed.origin = "enp129s0f1np14";
+  const LinkFact long_name{.index = own.link, .name = renamed.origin};
+  EXPECT_EQ(MovedFact(own.ip.address, renamed, long_name).label, "");
+
+  world.RemoveNic(0);
+  Step();
+  world.InsertNic(0);
+  Step(absl::Seconds(1));
+  Step(absl::Seconds(5));
+  ASSERT_THAT(world.NicsWith("198.51.100.60"), ElementsAre(0));
+  EXPECT_EQ(world.inventory.addresses.at(own.ip.address).label, "n0:1");
+}
+
 TEST_F(ResidenceTest, WhatExpiresIsForgotten) {
   world.facts.addresses.push_back({.link = DecideWorld::Link(0),
                                    .ip = *IpPrefix::Parse("198.51.100.60/24"),

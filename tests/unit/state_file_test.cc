@@ -113,12 +113,16 @@ Inventory SomeInventory() {
                       .settled = true};
   inventory.addresses[*IpAddress::Parse("198.51.100.1")] = residence;
   residence.length = 25;
+  residence.broadcast = *IpAddress::Parse("198.51.100.127");
+  residence.label = "eth0:1";
   inventory.addresses[*IpAddress::Parse("198.51.100.2")] = residence;
   inventory.addresses[*IpAddress::Parse("2001:db8::1")] = {
       .length = 64,
       .flags = 2,
       .scope = 1,
       .protocol = 3,
+      .metric = 77,
+      .peer = *IpAddress::Parse("2001:db8::2"),
       .valid_until = absl::FromUnixSeconds(5000),
       .preferred_until = absl::FromUnixSeconds(4000),
       .origin = "eth0",
