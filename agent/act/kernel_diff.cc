@@ -23,9 +23,16 @@ AddressId IdOf(const AddressFact& address) {
   return {address.link, address.ip};
 }
 
+// The kernel goes by the other end where there is one (inet_ifa_match()).
+IpPrefix SubnetOf(const AddressFact& address) {
+  return IpPrefix{address.peer.IsUnspecified() ? address.ip.address : address.peer,
+                  address.ip.length}
+      .Network();
+}
+
 bool SameSubnet(const AddressFact& a, const AddressFact& b) {
   return a.link == b.link && a.ip.address.IsV4() == b.ip.address.IsV4() &&
-         a.ip.Network() == b.ip.Network();
+         SubnetOf(a) == SubnetOf(b);
 }
 
 // A fact without the protocol, in the kernel's spelling: equal ones do the same.

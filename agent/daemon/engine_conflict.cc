@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/base/clock.h"
 #include "agent/daemon/engine.h"
+#include "agent/decide/acceptance.h"
 
 namespace stronghost {
 namespace {
@@ -26,6 +27,9 @@ void Engine::OnConflict(const sh_event& event) {
   const IpAddress ip = IpAddress::FromBytes16(event.ip.bytes);
   const HomeIndex home{event.home};
   const absl::Time now = MonotonicNow();
+  if (Unaccepted(facts_).contains(ip)) {
+    return;  // it is not ours (yet): status tells of it
+  }
   Conflict& conflict = NoteConflict(event);
   const auto known = applied_.homes.find(home);
   if (known == applied_.homes.end() || !memory_.contains(home) ||

@@ -8,6 +8,7 @@
 #include "agent/base/clock.h"
 #include "agent/base/status.h"
 #include "agent/daemon/engine.h"
+#include "agent/decide/acceptance.h"
 
 namespace stronghost {
 
@@ -158,8 +159,9 @@ AnnounceJob Engine::JobOf(HomeIndex index) const {
   // RFC 4861 section 7.2.5: an advertisement without the R flag ends the use of a router.
   const auto forwarding = ReadSysctl(absl::StrCat("ipv6/conf/", home.name, "/forwarding"));
   job.router = forwarding.ok() && *forwarding != "0";
+  const auto unaccepted = Unaccepted(facts_);
   for (const auto& [key, owner] : applied_.addresses) {
-    if (owner.home == index) {
+    if (owner.home == index && !unaccepted.contains(key.address)) {
       job.addresses.push_back(key.address);
     }
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/base/status.h"
+#include "agent/decide/acceptance.h"
 #include "agent/decide/path_targets.h"
 
 namespace stronghost {
@@ -29,7 +30,7 @@ Question BestQuestion(const Facts& facts, IfIndex link, const std::vector<IpAddr
   for (const IpAddress& target : targets) {
     Question question{.target = target, .source = IpAddress::V4(0), .rank = target.IsV4() ? 3 : 4};
     for (const AddressFact& fact : facts.addresses) {
-      if (fact.link != link || fact.ip.address.IsV4() != target.IsV4()) {
+      if (fact.link != link || fact.ip.address.IsV4() != target.IsV4() || !IsAccepted(fact)) {
         continue;
       }
       const bool link_local = fact.ip.address.IsLinkLocal();

@@ -128,7 +128,8 @@ class AddressTable {
   std::vector<std::string>& problems_;
 };
 
-// Until an address has arrived on its new home the old one answers for it, if it has it.
+// Until an address has arrived on its new home the old one answers for it, if it has it. Nobody
+// does for what another host has.
 class Speakers {
  public:
   Speakers(const Facts& facts, const std::vector<Member>& members) {
@@ -140,11 +141,12 @@ class Speakers {
     }
     for (const AddressFact& fact : facts.addresses) {
       if (const auto name = names.find(fact.link); name != names.end()) {
-        present_.emplace(name->second, fact.ip.address);
+        (IsDuplicate(fact) ? duplicates_ : present_).emplace(name->second, fact.ip.address);
       }
     }
   }
 
+  // The NIC's name; "": nobody.
   std::string Of(const IpAddress& ip, const Residence& residence) const {
     if (!residence.settled && !present_.contains({residence.home, ip})) {
       for (const std::string& nic : residence.left) {
@@ -153,11 +155,12 @@ class Speakers {
         }
       }
     }
-    return residence.home;
+    return duplicates_.contains({residence.home, ip}) ? "" : residence.home;
   }
 
  private:
   absl::btree_set<std::pair<std::string, IpAddress>> present_;
+  absl::btree_set<std::pair<std::string, IpAddress>> duplicates_;
 };
 
 // A copy that is about to be deleted is no stray.

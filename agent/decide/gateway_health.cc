@@ -21,11 +21,15 @@ void TakeIn(GatewayHealth& health, const HealthInput& input) {
     health.answered = !evidence.heard;
     health.unanswered = absl::InfiniteFuture();
     health.probes = 0;
+    health.doubted = false;
     if (health.state == GatewayState::kProbing) {
       Enter(health, GatewayState::kFine, input.now);
     } else if (health.state == GatewayState::kDead) {
       Enter(health, GatewayState::kBack, input.now);
     }
+  }
+  if (health.probes > 1 || (health.probes == 1 && health.probed + kOverdue <= input.now)) {
+    health.doubted = true;
   }
   if (evidence.sent) {
     health.sent = input.now;
@@ -128,11 +132,6 @@ absl::string_view ToString(GatewayState state) {
       return "back";
   }
   return "fine";
-}
-
-bool GatewayHealth::doubted(absl::Time now) const {
-  return state == GatewayState::kProbing &&
-         (probes > 1 || (probes == 1 && probed + kOverdue <= now));
 }
 
 bool Look(GatewayHealth& health, const HealthInput& input) {

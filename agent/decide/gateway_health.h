@@ -44,18 +44,19 @@ struct GatewayHealth {
   absl::Time unanswered = absl::InfiniteFuture();  // such traffic, first since the evidence
   int probes = 0;                                  // since the evidence
   absl::Time probed = absl::InfinitePast();
+  bool doubted = false;  // a probe that should have been answered was not, since the evidence
 
   [[nodiscard]] bool alive() const {
     return state == GatewayState::kFine || state == GatewayState::kProbing;
   }
-  // A probe that should have been answered by now was not.
-  [[nodiscard]] bool doubted(absl::Time now) const;
-  // It was heard a moment ago, and nothing says that this is over.
+  // It was heard a moment ago, and did not fail to answer since.
   [[nodiscard]] bool proven(absl::Time now) const {
-    return state != GatewayState::kDead && evidence + kFresh >= now && !doubted(now);
+    return state != GatewayState::kDead && evidence + kFresh >= now && !doubted;
   }
-  // Doubted, and there is traffic for it.
-  [[nodiscard]] bool suspected(absl::Time now) const { return doubted(now) && sent + kBusy > now; }
+  // Traffic for it, and it does not answer what it is asked meanwhile.
+  [[nodiscard]] bool suspected(absl::Time now) const {
+    return state == GatewayState::kProbing && doubted && sent + kBusy > now;
+  }
 
   bool operator==(const GatewayHealth&) const = default;
 };

@@ -24,7 +24,7 @@ struct Residence {
   uint32_t metric = 0;   // as in AddressFact, like the next ones
   IpAddress broadcast;
   IpAddress peer;
-  std::string label;  // as seen on the origin
+  std::string label;  // the last that it had: a NIC of another name gives it none
   absl::Time valid_until = absl::InfiniteFuture();
   absl::Time preferred_until = absl::InfiniteFuture();
   std::string origin;  // NIC that it belongs to: configured, found there, or moved there by hand

@@ -1,13 +1,13 @@
 #include "agent/decide/residence.h"
 
 #include <linux/if_addr.h>
-#include <net/if.h>
 
 #include <algorithm>
 #include <functional>
 #include <set>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "agent/decide/main_routes.h"
 
@@ -257,15 +257,6 @@ class Relocator {
   Residences result_;
 };
 
-// `label` of another NIC, or of this one under an older name: what is behind the colon stays.
-std::string LabelOn(const LinkFact& link, const std::string& label) {
-  const size_t colon = label.find(':');
-  if (colon == std::string::npos || link.name.size() + label.size() - colon >= IFNAMSIZ) {
-    return "";
-  }
-  return absl::StrCat(link.name, label.substr(colon));
-}
-
 }  // namespace
 
 Residences Relocate(Inventory inventory, const Facts& facts, const std::vector<Member>& members,
@@ -366,7 +357,8 @@ AddressFact MovedFact(const IpAddress& ip, const Residence& residence, const Lin
           .metric = residence.metric,
           .broadcast = residence.broadcast,
           .peer = residence.peer,
-          .label = link.name == residence.origin ? LabelOn(link, residence.label) : "",
+          .label = absl::StartsWith(residence.label, absl::StrCat(link.name, ":")) ? residence.label
+                                                                                   : "",
           .valid_until = residence.valid_until,
           .preferred_until = residence.preferred_until};
 }

@@ -32,8 +32,8 @@ constexpr absl::Duration kMoveLinger = absl::Seconds(60);
 // Not unspecified, multicast or loopback.
 bool IsManageable(const IpAddress& ip);
 
-// An address that somebody else made, as it was last seen, to be made on `link`: all but its
-// number of the NIC. Only the origin gets the label back, under the name that the NIC has now.
+// An address that somebody else made, to be made on `link` as it was last seen; but with
+// IFA_F_NODAD, and with its label only where that begins with the name of `link`.
 AddressFact MovedFact(const IpAddress& ip, const Residence& residence, const LinkFact& link);
 
 // Brings the inventory up to what is configured and found. An address that somebody deleted from a

@@ -103,7 +103,7 @@ class StockTaker {
     residence.metric = fact.metric;
     residence.broadcast = fact.broadcast;
     residence.peer = fact.peer;
-    if (!residence.relocated()) {
+    if (!fact.label.empty()) {
       residence.label = fact.label;
     }
     residence.valid_until = fact.valid_until;

@@ -164,7 +164,7 @@ std::optional<AddressFact> ParseAddress(const nlmsghdr& message) {
   if (address.has_value() && *address != fact.ip.address) {
     fact.peer = *address;
   }
-  // Without an alias it is the name that the NIC had when it got the address.
+  // The label of an address without an alias is the NIC's name.
   if (fact.label.find(':') == std::string::npos) {
     fact.label.clear();
   }

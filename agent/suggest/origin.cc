@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "agent/decide/acceptance.h"
 
 namespace stronghost {
 namespace {
@@ -47,7 +48,7 @@ std::string GiverOf(const AddressFact& address, const Facts& facts) {
 }  // namespace
 
 std::string OriginOf(const AddressFact& address, const Facts& facts, absl::Time now) {
-  if ((address.flags & IFA_F_DADFAILED) != 0) {
+  if (IsDuplicate(address)) {
     return "another host has it: duplicate address detection failed";
   }
   if (address.ip.address.IsLinkLocal() && !IsLeased(address)) {

@@ -151,6 +151,43 @@ TEST(GroupPathsTest, WhenAllFallSilentAtOnceNoPathIsDeadHoweverFreshTheSiblingsL
   }
 }
 
+// It is asked no more when the traffic ends, and did not answer.
+TEST(GroupPathsTest, WhenAllFallSilentNoPathIsDeadAlthoughTheTrafficEndsMeanwhile) {
+  for (absl::Duration longer; longer < absl::Seconds(8); longer += PathWorld::kLook) {
+    PathWorld world;
+    world.traffic = {{.nic = 0}, {.nic = 1}};
+    world.Run(absl::Seconds(10));
+    world.connected.clear();
+    world.traffic = {{.nic = 0}};
+    world.Run(longer);
+    world.traffic.clear();
+    EXPECT_FALSE(world.Run(absl::Minutes(1), [&] {
+      return world.Path(0).state == PathState::kDead;
+    })) << longer;
+  }
+}
+
+// With a long hold-down it is not fine for long.
+TEST(GroupPathsTest, AGatewayThatIsBackAndDoesNotAnswerProvesNothing) {
+  const absl::Time start = absl::FromUnixSeconds(1000);
+  GatewayHealth health{.state = GatewayState::kBack, .since = start, .evidence = start};
+  HealthInput input{.group_busy = true, .failback = absl::Minutes(1), .now = start};
+  bool asked = false;
+  while (!asked && input.now < start + absl::Seconds(4)) {
+    EXPECT_TRUE(health.proven(input.now));
+    input.now += PathWorld::kLook;
+    asked = Look(health, input);
+  }
+  ASSERT_TRUE(asked);
+  input.now += absl::Seconds(1);
+  (void)Look(health, input);
+  EXPECT_EQ(health.state, GatewayState::kBack);
+  EXPECT_FALSE(health.proven(input.now));
+  input.evidence.confirmed = true;
+  (void)Look(health, input);
+  EXPECT_TRUE(health.proven(input.now));
+}
+
 // Retransmissions further and further apart are all the traffic that is left.
 TEST(GroupPathsTest, RetransmissionsAloneFindADeadUplink) {
   PathWorld world;

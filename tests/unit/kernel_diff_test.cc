@@ -266,6 +266,21 @@ TEST(DiffKernel, SecondariesAreRestoredWhenTheirPrimaryGoes) {
                           KernelStep(DeleteAddress{primary, {secondary, desired.addresses[0]}})));
 }
 
+// The kernel tells subnets by the other end: two addresses with one gateway are one subnet.
+TEST(DiffKernel, SecondariesOfOnePeerAreRestoredWhenTheirPrimaryGoes) {
+  Facts facts = World();
+  AddressFact primary = Address(kEth0, "203.0.113.1/32");
+  AddressFact secondary = Address(kEth0, "203.0.113.2/32", IFA_F_SECONDARY);
+  AddressFact other = Address(kEth0, "203.0.113.3/32", IFA_F_SECONDARY);
+  primary.peer = secondary.peer = Ip("192.0.2.254");
+  other.peer = Ip("192.0.2.253");
+  facts.addresses = {primary, secondary, other};
+  AgentState owned;
+  owned.addresses = {{"eth0", primary.ip}};
+  EXPECT_THAT(DiffKernel({}, facts, {}, owned),
+              ElementsAre(KernelStep(DeleteAddress{primary, {secondary}})));
+}
+
 TEST(DiffKernel, AnotherPrefixLength) {
   KernelState desired;
   desired.addresses = {Address(kEth0, "2001:db8::1/128"), Address(kEth0, "198.51.100.1/32")};
