@@ -249,9 +249,10 @@ std::vector<std::string> Engine::Problems() const {
   for (const auto& [topic, text] : failures_) {
     problems.push_back(text);
   }
-  for (const auto& [wire, text] : refused_) {
+  for (const auto& refused : refused_) {
+    const IfIndex wire = refused.first;
     // Whose homes are gone by a reload, or which is gone itself, is no wire.
-    const bool is_wire = std::any_of(memory_.begin(), memory_.end(), [&wire](const auto& entry) {
+    const bool is_wire = std::any_of(memory_.begin(), memory_.end(), [wire](const auto& entry) {
       return entry.second.path.wire == wire;
     });
     if (is_wire) {
