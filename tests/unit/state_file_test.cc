@@ -111,10 +111,10 @@ Inventory SomeInventory() {
                       .home = "eth0",
                       .adopted = true,
                       .settled = true};
+  residence.broadcast = *IpAddress::Parse("198.51.100.255");
+  residence.label = "eth0:1";
   inventory.addresses[*IpAddress::Parse("198.51.100.1")] = residence;
   residence.length = 25;
-  residence.broadcast = *IpAddress::Parse("198.51.100.127");
-  residence.label = "eth0:1";
   inventory.addresses[*IpAddress::Parse("198.51.100.2")] = residence;
   inventory.addresses[*IpAddress::Parse("2001:db8::1")] = {
       .length = 64,
